@@ -1,0 +1,53 @@
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+#include "app/run.h"
+#include "app/serve.h"
+#include "sandbox/engine.h"
+
+namespace {
+
+using namespace mayfly;
+
+bool asks_for_help(int argc, char** argv) {
+  char** const end = std::find(argv + 1, argv + argc, std::string_view("--"));
+  return std::any_of(argv + 1, end, [](std::string_view word) {
+    return word == "--help" || word == "-h" || word == "--version";
+  });
+}
+
+// Help, the version, and what is wrong with a command line that names no subcommand.
+int explain(int argc, char** argv) {
+  app::ServeOptions serve_options;
+  app::RunOptions run_options;
+  CLI::App app("Mayfly: an MCP server whose every tool call runs in its own Linux sandbox.",
+               "mayfly");
+  app.set_version_flag("--version", std::string("mayfly ") + MAYFLY_VERSION);
+  app.require_subcommand(1);
+  CLI::App* serve = app.add_subcommand("serve", "Serve MCP on stdin and stdout.");
+  add_serve_options(*serve, serve_options);
+  CLI::App* run = app.add_subcommand(
+      "run", "Run one command in a sandbox: mayfly run [options] -- CMD [ARG...]");
+  add_run_options(*run, run_options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (const auto code = mayfly::sandbox::helper_main(argc, argv)) return *code;
+  const std::string_view subcommand = argc > 1 ? argv[1] : "";
+  if (!asks_for_help(argc, argv)) {
+    if (subcommand == "serve") return mayfly::app::serve(argc, argv);
+    if (subcommand == "run") return mayfly::app::run(argc, argv);
+  }
+  return explain(argc, argv);
+}

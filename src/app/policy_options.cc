@@ -1,0 +1,217 @@
+#include "app/policy_options.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <limits>
+#include <utility>
+
+#include "base/text.h"
+
+extern char** environ;
+
+namespace mayfly::app {
+namespace {
+
+using Environment = std::vector<std::pair<std::string, std::string>>;
+
+Error bad_option(std::string_view option, std::string_view value, std::string_view message,
+                 std::string_view remedy) {
+  return input_error(ErrorCode::kInvalidConfiguration, option, value, message, remedy);
+}
+
+Result<std::uint64_t> parse_number(std::string_view option, const std::string& text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number == 0) {
+    return fail(bad_option(option, text, "is not a positive whole number", "give digits only"));
+  }
+  return number;
+}
+
+Result<milliseconds> parse_time(std::string_view option, const std::string& text) {
+  constexpr std::uint64_t kYear = 366ULL * 24 * 3600 * 1000;
+  const std::uint64_t number = TRY(parse_number(option, text));
+  if (number > kYear) {
+    return fail(bad_option(option, text, "is more than a year of milliseconds", "give less"));
+  }
+  return milliseconds{static_cast<std::int64_t>(number)};
+}
+
+Environment server_environment() {
+  Environment out;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view pair = *entry;
+    const std::size_t equals = pair.find('=');
+    if (equals == std::string_view::npos) continue;
+    out.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
+  }
+  return out;
+}
+
+void set(Environment& environment, const std::string& name, const std::string& value) {
+  std::erase_if(environment, [&](const auto& entry) { return entry.first == name; });
+  environment.emplace_back(name, value);
+}
+
+Status add_environment(const std::vector<std::string>& options, Environment& environment) {
+  for (const std::string& option : options) {
+    const std::size_t equals = option.find('=');
+    if (equals == 0 || option.empty()) {
+      return fail(bad_option("--env", option, "has no name", "write NAME=value, or NAME"));
+    }
+    if (equals != std::string::npos) {
+      set(environment, option.substr(0, equals), option.substr(equals + 1));
+    } else if (const char* value = std::getenv(option.c_str())) {
+      set(environment, option, value);
+    } else {
+      return fail(bad_option("--env", option, "is not in the environment of mayfly itself",
+                             "write " + option + "=value, or set it where mayfly is started"));
+    }
+  }
+  return {};
+}
+
+// A timeout below the profile's holds for jobs too; one above it raises theirs if need be.
+void set_timeout(sandbox::Limits& limits, milliseconds wall) {
+  const bool lower = wall < limits.wall;
+  limits.job_wall = lower ? std::min(limits.job_wall, wall) : std::max(limits.job_wall, wall);
+  limits.wall = wall;
+}
+
+Status apply(const PolicyOptions& options, sandbox::Profile& profile) {
+  sandbox::Limits& limits = profile.limits;
+  if (!options.timeout_ms.empty()) {
+    set_timeout(limits, TRY(parse_time("--timeout-ms", options.timeout_ms)));
+  }
+  if (!options.job_timeout_ms.empty()) {
+    limits.job_wall = TRY(parse_time("--job-timeout-ms", options.job_timeout_ms));
+  }
+  if (!options.memory.empty()) limits.memory_bytes = TRY(parse_size("--memory", options.memory));
+  if (!options.pids.empty()) limits.processes = TRY(parse_number("--pids", options.pids));
+  if (!options.max_output_bytes.empty()) {
+    limits.output_bytes = TRY(parse_size("--max-output-bytes", options.max_output_bytes));
+  }
+  for (const std::string& path : options.read) {
+    if (!path.starts_with('/')) {
+      return fail(bad_option("--read", path, "is not absolute", "give the path from / on"));
+    }
+    profile.read.push_back(path);
+  }
+  return add_environment(options.env, profile.environment);
+}
+
+std::string value_of(const Environment& environment, std::string_view name) {
+  for (const auto& [key, value] : environment) {
+    if (key == name) return value;
+  }
+  return "";
+}
+
+std::string cache_root(const Environment& environment, const sandbox::HostUser& user) {
+  const std::string cache = value_of(environment, "XDG_CACHE_HOME");
+  if (cache.starts_with('/')) return cache + "/mayfly";
+  return user.home.empty() ? "" : user.home + "/.cache/mayfly";
+}
+
+// A uid of nobody: sandboxes of a server that runs as root, in root's workspace, get it.
+uid_t spare_uid() {
+  uid_t uid = 64'321;
+  while (::getpwuid(uid) != nullptr) --uid;
+  return uid;
+}
+
+}  // namespace
+
+void add_policy_options(CLI::App& command, PolicyOptions& options) {
+  command.add_option("--workspace", options.workspaces,
+                     "directory that calls work in, visible inside at the same path (repeatable; "
+                     "default: $CLAUDE_PROJECT_DIR, else the current directory)")
+      ->option_text("DIR")
+      ->type_size(1)
+      ->allow_extra_args(false);
+  command.add_option("--profile", options.profiles,
+                     "what the sandbox may do; of several the first is the default, and the model "
+                     "may choose among all")
+      ->option_text("NAME[,NAME...]");
+  command.add_option("--timeout-ms", options.timeout_ms, "wall time of one call")
+      ->option_text("N");
+  command.add_option("--job-timeout-ms", options.job_timeout_ms, "wall time of one job")
+      ->option_text("N");
+  command.add_option("--memory", options.memory, "memory of one call, as in 512M or 4G")
+      ->option_text("SIZE");
+  command.add_option("--pids", options.pids, "processes and threads of one call")
+      ->option_text("N");
+  command.add_option("--max-output-bytes", options.max_output_bytes,
+                     "output of one call, as in 64M")
+      ->option_text("SIZE");
+  command.add_option("--read", options.read, "host path that is readable inside (repeatable)")
+      ->option_text("PATH")
+      ->type_size(1)
+      ->allow_extra_args(false);
+  command.add_option("--env", options.env,
+                     "variable to set inside; without a value, mayfly's own (repeatable)")
+      ->option_text("NAME[=VALUE]")
+      ->type_size(1)
+      ->allow_extra_args(false);
+}
+
+Result<std::vector<sandbox::Profile>> profiles(const PolicyOptions& options) {
+  const std::string names =
+      options.profiles.empty() ? sandbox::shipped_profiles().front() : options.profiles;
+  std::vector<sandbox::Profile> out;
+  for (const std::string& name : text::split(names, ',')) {
+    sandbox::Profile profile = TRY(sandbox::find_profile(name));
+    TRY(apply(options, profile));
+    const bool twice = std::any_of(out.begin(), out.end(), [&](const sandbox::Profile& other) {
+      return other.name == profile.name;
+    });
+    if (!twice) out.push_back(std::move(profile));
+  }
+  return out;
+}
+
+Result<sandbox::Host> this_host(const PolicyOptions& options) {
+  sandbox::Host host;
+  host.user = sandbox::host_user(::getuid());
+  host.environment = server_environment();
+  host.workspaces = options.workspaces;
+  if (host.workspaces.empty()) {
+    host.workspaces.push_back(TRY(sandbox::default_workspace(host.environment)));
+  }
+  host.cache_root = cache_root(host.environment, host.user);
+  if (host.user.uid == 0) host.spare_uid = spare_uid();
+  return host;
+}
+
+Result<sandbox::Policy> preview(sandbox::Profile profile, sandbox::Host host) {
+  profile.cache = sandbox::CacheMode::kOff;
+  profile.toolchains = sandbox::ToolchainSearch::kOff;
+  host.cache_root.clear();
+  return sandbox::resolve(profile, host);
+}
+
+Result<std::uint64_t> parse_size(std::string_view option, const std::string& text) {
+  static constexpr std::string_view kUnits = "KMGT";
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  std::string unit = text.substr(digits);
+  unsigned shift = 0;
+  if (!unit.empty()) {
+    const std::size_t which = kUnits.find(static_cast<char>(std::toupper(unit[0])));
+    const std::string rest = unit.substr(1);
+    if (which == std::string_view::npos || (!rest.empty() && rest != "B" && rest != "iB")) {
+      return fail(bad_option(option, text, "is not a size", "write it like 512M or 4GiB"));
+    }
+    shift = static_cast<unsigned>(10 * (which + 1));
+  }
+  const std::uint64_t number = TRY(parse_number(option, text.substr(0, digits)));
+  if (number > std::numeric_limits<std::uint64_t>::max() >> shift) {
+    return fail(bad_option(option, text, "is too large", "give less"));
+  }
+  return number << shift;
+}
+
+}  // namespace mayfly::app

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "sandbox/policy.h"
+#include "sandbox/profile.h"
+
+namespace mayfly::app {
+
+// What serve and run have in common: the operator's own words about the policy. Values are kept as
+// text and judged by `profiles`, so that serve can answer with what is wrong instead of ending.
+struct PolicyOptions {
+  std::vector<std::string> workspaces;
+  std::string profiles;  // comma-separated; empty: the default one
+  std::string timeout_ms;
+  std::string job_timeout_ms;
+  std::string memory;
+  std::string pids;
+  std::string max_output_bytes;
+  std::vector<std::string> read;
+  std::vector<std::string> env;  // "K=V", or "K" to pass the server's own
+};
+
+void add_policy_options(CLI::App& command, PolicyOptions& options);
+
+// The named profiles with the options applied to each. E1001 or E1002 with the option at fault.
+Result<std::vector<sandbox::Profile>> profiles(const PolicyOptions& options);
+
+// The host as `resolve` wants it: the user, the workspaces, the environment, the cache directory.
+Result<sandbox::Host> this_host(const PolicyOptions& options);
+
+// What `profile` comes to on `host`, without creating anything: no caches, no search for toolchains.
+// For checking a configuration before the first call, and for telling the model about it.
+Result<sandbox::Policy> preview(sandbox::Profile profile, sandbox::Host host);
+
+// "4096", "512M", "2GiB": powers of 1024.
+Result<std::uint64_t> parse_size(std::string_view option, const std::string& text);
+
+}  // namespace mayfly::app

@@ -1,0 +1,161 @@
+#include "app/serve.h"
+
+#include <charconv>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "app/protocol_fds.h"
+#include "app/stop_signals.h"
+#include "base/text.h"
+#include "mcp/server.h"
+#include "mcp/transport/stdio.h"
+#include "sandbox/engine.h"
+#include "tools/briefing.h"
+#include "tools/offered_profiles.h"
+#include "tools/toolset.h"
+#include "tools/workbench.h"
+
+namespace mayfly::app {
+namespace {
+
+Result<ServeOptions> parse(int argc, char** argv) {
+  ServeOptions options;
+  CLI::App command("", "mayfly serve");
+  add_serve_options(command, options);
+  try {
+    command.parse(argc - 1, argv + 1);
+  } catch (const CLI::ParseError& error) {
+    return fail(input_error(ErrorCode::kInvalidConfiguration, "command line", "", error.what(),
+                            "mayfly serve --help lists the options"));
+  }
+  return options;
+}
+
+Error bad_choice(const char* option, const std::string& value, const char* choices) {
+  return input_error(ErrorCode::kInvalidConfiguration, option, value, "is not known",
+                     std::string("choose ") + choices);
+}
+
+Result<mcp::EraOption> era_of(const ServeOptions& options) {
+  if (options.era == "auto") return mcp::EraOption::kAuto;
+  if (options.era == "legacy") return mcp::EraOption::kLegacy;
+  if (options.era == "modern") return mcp::EraOption::kModern;
+  return fail(bad_choice("--era", options.era, "auto, legacy or modern"));
+}
+
+Result<tools::WorkbenchOptions> workbench_options(const ServeOptions& options) {
+  tools::WorkbenchOptions out;
+  if (options.receipt == "full") {
+    out.receipt = tools::ReceiptForm::kFull;
+  } else if (options.receipt != "lean") {
+    return fail(bad_choice("--receipt", options.receipt, "lean or full"));
+  }
+  if (!options.wait_ms.empty()) {
+    long wait = 0;
+    const char* end = options.wait_ms.data() + options.wait_ms.size();
+    const auto parsed = std::from_chars(options.wait_ms.data(), end, wait);
+    if (parsed.ec != std::errc() || parsed.ptr != end || wait < 1 || wait > 24 * 3'600'000) {
+      return fail(input_error(ErrorCode::kInvalidConfiguration, "--wait-ms", options.wait_ms,
+                              "is not a number of milliseconds up to a day", "give digits only"));
+    }
+    out.max_wait = milliseconds{wait};
+  }
+  return out;
+}
+
+// Everything that a good configuration comes to. Members in the order of their making: the workbench
+// uses the profiles.
+struct Service {
+  mcp::EraOption era = mcp::EraOption::kAuto;
+  tools::Briefing briefing;
+  std::unique_ptr<tools::OfferedProfiles> profiles;
+  std::unique_ptr<tools::Workbench> bench;
+};
+
+Result<Service> make_service(const ServeOptions& options,
+                             std::unique_ptr<sandbox::Prestart> early) {
+  Service service;
+  service.era = TRY(era_of(options));
+  const tools::WorkbenchOptions wanted = TRY(workbench_options(options));
+  std::vector<sandbox::Profile> offered = TRY(profiles(options.policy));
+  const sandbox::Host host = TRY(this_host(options.policy));
+  std::vector<sandbox::Policy> previews;
+  for (const sandbox::Profile& profile : offered) previews.push_back(TRY(preview(profile, host)));
+  service.briefing = tools::make_briefing(previews, wanted.max_wait);
+  service.profiles = std::make_unique<tools::OfferedProfiles>(
+      std::move(offered),
+      [host](const sandbox::Profile& profile) { return sandbox::resolve(profile, host); });
+  service.bench = std::make_unique<tools::Workbench>(
+      *service.profiles, sandbox::make_engine({}, std::move(early)), wanted);
+  return service;
+}
+
+// The helper processes first: what they never had in memory cannot be taken from them.
+Result<Service> start(int argc, char** argv) {
+  auto early = TRY(sandbox::prestart());
+  return make_service(TRY(parse(argc, argv)), std::move(early));
+}
+
+Result<std::unique_ptr<mcp::Server>> make_server(const Result<Service>& service) {
+  mcp::ServerOptions options;
+  options.log = log_line;
+  tools::Briefing briefing;
+  std::string instructions;
+  if (service) {
+    options.era = service->era;
+    briefing = service->briefing;
+    instructions = tools::instructions(briefing);
+  } else {
+    options.startup_error = service.error();
+    instructions = "Mayfly runs nothing until its configuration is corrected: " +
+                   describe(service.error());
+  }
+  return mcp::Server::make(
+      {.name = "mayfly", .title = "Mayfly", .version = MAYFLY_VERSION, .website = ""},
+      [instructions] { return instructions; },
+      tools::make_toolset(briefing, service ? service->bench.get() : nullptr), options);
+}
+
+// The outcome of a server that nothing can be said through any more.
+int give_up(const Error& error) {
+  log_line(describe(error));
+  return 1;
+}
+
+}  // namespace
+
+void add_serve_options(CLI::App& command, ServeOptions& options) {
+  add_policy_options(command, options.policy);
+  command.add_option("--era", options.era, "MCP revisions to speak (default auto: all)")
+      ->option_text("auto|legacy|modern");
+  command.add_option("--receipt", options.receipt, "how much each answer says (default lean)")
+      ->option_text("lean|full");
+  command.add_option("--wait-ms", options.wait_ms,
+                     "how long a request waits before its command becomes a job (default 45000: "
+                     "most clients give up after 60 s)")
+      ->option_text("N");
+}
+
+int serve(int argc, char** argv) {
+  auto fds = take_protocol_fds();
+  if (!fds) return give_up(fds.error());
+  const Result<Service> service = start(argc, argv);
+  if (!service) log_line(describe(service.error()));
+  const auto signals = StopSignals::install();
+  if (!signals) return give_up(signals.error());
+  auto server = make_server(service);
+  if (!server) return give_up(server.error());
+
+  mcp::StdioOptions stdio;
+  stdio.stop_fd = signals->fd();
+  const auto end =
+      mcp::serve_stdio(**server, std::move(fds->input), std::move(fds->output), stdio);
+  if (!end) return give_up(end.error());
+  // A handler that hangs would be waited for; its calls end with the workbench all the same.
+  if (end->unfinished_calls > 0) static_cast<void>(server->release());
+  return 0;
+}
+
+}  // namespace mayfly::app

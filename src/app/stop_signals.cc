@@ -1,0 +1,44 @@
+#include "app/stop_signals.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+
+#include "base/sys.h"
+
+namespace mayfly::app {
+namespace {
+
+// What a signal handler can reach.
+volatile int stop_event = -1;
+
+void on_stop(int) {
+  const int saved = errno;
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(stop_event, &one, sizeof one);
+  errno = saved;
+}
+
+void on_broken_pipe(int) {}
+
+Status handle(int signal, void (*handler)(int)) {
+  struct sigaction action = {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART;
+  if (::sigaction(signal, &action, nullptr) != 0) return fail(system_error("sigaction", errno));
+  return {};
+}
+
+}  // namespace
+
+Result<StopSignals> StopSignals::install() {
+  StopSignals signals(TRY(sys::eventfd()));
+  stop_event = signals.fd();
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) TRY(handle(signal, on_stop));
+  TRY(handle(SIGPIPE, on_broken_pipe));
+  return signals;
+}
+
+}  // namespace mayfly::app

@@ -1,0 +1,97 @@
+#include "mcp/call.h"
+
+#include <exception>
+#include <utility>
+
+#include "mcp/arguments.h"
+
+namespace mayfly::mcp {
+
+Call::Call(Setup setup)
+    : id_(std::move(setup.id)),
+      tool_(setup.call.tool),
+      progress_token_(std::move(setup.progress_token)),
+      declares_output_(setup.declares_output),
+      wire_(std::move(setup.wire)),
+      sink_(std::move(setup.sink)),
+      table_(std::move(setup.table)),
+      log_(std::move(setup.log)),
+      cancel_(setup.call.cancel),
+      pending_(std::move(setup.call)),
+      slot_(std::move(setup.slot)) {}
+
+void Call::run(const Server::Tool& tool) {
+  auto call = begin();
+  if (!call) return;
+  ToolReply reply(shared_from_this());
+  reply.set_wants_progress(!progress_token_.is_null());
+  try {
+    auto faults = check_arguments(call->arguments, tool.entry->spec.input_schema, tool.input);
+    if (!faults.empty()) return reply(error_result(faults));
+    tool.entry->handler(std::move(*call), std::move(reply));
+  } catch (const std::exception& thrown) {
+    log("tool " + tool_ + " threw: " + thrown.what());
+  } catch (...) {
+    log("tool " + tool_ + " threw");
+  }
+}
+
+// The slot of a withdrawn call is given back here, not earlier: until now its job stood in the queue.
+std::optional<ToolCall> Call::begin() {
+  const std::lock_guard lock(state_mutex_);
+  if (!over_) return std::move(pending_);
+  slot_.release();
+  return std::nullopt;
+}
+
+void Call::finish(ToolResult result) {
+  if (declares_output_ && !result.is_error && !result.structured) {
+    log("tool " + tool_ + " declares an output schema and answered without structured content");
+    return abandon();
+  }
+  answer(result_message(id_, wire_->tool_result(std::move(result))));
+}
+
+void Call::abandon() {
+  answer(error_message(id_, {rpc::kInternalError, "the tool " + tool_ + " ended without an answer", {}}));
+}
+
+void Call::answer(const Outgoing& message) {
+  const auto self = shared_from_this();
+  cancel_.disarm();
+  const std::lock_guard lock(state_mutex_);
+  if (!over_) {
+    over_ = true;
+    table_->remove(id_, this);
+    sink_->send(message);
+  }
+  slot_.release();
+}
+
+void Call::progress(double elapsed, const std::string& message) {
+  if (progress_token_.is_null()) return;
+  Json params = {{"progressToken", progress_token_}, {"progress", elapsed}};
+  if (wire_->has_progress_message() && !message.empty()) params["message"] = message;
+  Outgoing notification = notification_message("notifications/progress", params);
+  const std::lock_guard lock(state_mutex_);
+  if (over_ || !(elapsed > last_progress_)) return;
+  last_progress_ = elapsed;
+  sink_->send(std::move(notification));
+}
+
+void Call::withdraw() {
+  {
+    const std::lock_guard lock(state_mutex_);
+    if (over_) return;
+    over_ = true;
+    pending_.arguments = nullptr;
+    sink_->nothing_more();
+  }
+  cancel_.cancel();
+}
+
+void Call::log(const std::string& line) const {
+  if (log_) log_(line);
+}
+
+}  // namespace mayfly::mcp

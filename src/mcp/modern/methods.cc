@@ -1,0 +1,51 @@
+#include "mcp/modern/methods.h"
+
+#include "mcp/era.h"
+#include "mcp/modern/wire.h"
+#include "mcp/server.h"
+#include "mcp/tool_methods.h"
+
+namespace mayfly::mcp::modern {
+namespace {
+
+const ModernWire& wire_of(const Exchange& exchange) {
+  return static_cast<const ModernWire&>(*exchange.server.modern_wire());
+}
+
+// Names the modern revision only: a client that read an older one here would claim it in `_meta`.
+Outcome discover(Exchange& exchange) {
+  Json body = {{"supportedVersions", Json::array({kModernRevision})},
+               {"capabilities", {{"tools", Json::object()}}}};
+  if (std::string text = exchange.server.instructions(); !text.empty()) {
+    body["instructions"] = std::move(text);
+  }
+  return wire_of(exchange).cacheable(std::move(body));
+}
+
+Outcome tools_list(Exchange& exchange) { return list_tools(exchange, wire_of(exchange)); }
+
+Outcome tools_call(Exchange& exchange) {
+  return call_tool(exchange, exchange.server.modern_wire());
+}
+
+struct Row {
+  std::string_view name;
+  Method method;
+};
+
+constexpr Row kMethods[] = {
+    {"server/discover", discover},
+    {"tools/list", tools_list},
+    {"tools/call", tools_call},
+};
+
+}  // namespace
+
+Method find_method(std::string_view name) {
+  for (const Row& row : kMethods) {
+    if (row.name == name) return row.method;
+  }
+  return nullptr;
+}
+
+}  // namespace mayfly::mcp::modern

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "mcp/exchange.h"
+#include "mcp/in_flight.h"
+#include "mcp/legacy/revision.h"
+#include "mcp/server.h"
+#include "mcp/sink.h"
+
+namespace mayfly::mcp {
+
+// One connection: a stdio pipe, a legacy HTTP session, or a single modern HTTP request. It holds what
+// a legacy handshake settled and which requests are in flight; modern requests leave no trace once
+// they are answered. What it answers goes to the sink that came with the message.
+//
+// Thread-safe. Messages are dispatched in the order of the calls; everything but tools/call is
+// answered before `receive` returns, which never waits for a handler.
+class Session {
+ public:
+  // `principal` is who is calling, for every message. `revision`: an already negotiated legacy one.
+  Session(Server& server, std::string principal,
+          std::optional<legacy::Revision> revision = std::nullopt);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // One message as text, or as a value that parse_json gave.
+  void receive(std::string_view text, const std::shared_ptr<MessageSink>& sink);
+  void receive_parsed(Json message, const std::shared_ptr<MessageSink>& sink);
+  // The transport threw a message away because it was longer than `limit` bytes.
+  void refuse_oversized(std::size_t limit, const std::shared_ptr<MessageSink>& sink);
+
+  // The peer is gone: withdraws everything in flight. Then `drain` waits until no handler works for
+  // this session any more; false if `deadline` came first.
+  void withdraw_all() { in_flight_->withdraw_all(); }
+  bool drain(TimePoint deadline) const { return in_flight_->wait_until_idle(deadline); }
+
+  const std::string& principal() const { return principal_; }
+  const std::shared_ptr<InFlightTable>& in_flight() const { return in_flight_; }
+  std::optional<legacy::Revision> revision() const;
+  void negotiated(legacy::Revision revision);
+
+ private:
+  void dispatch(Message message, const std::shared_ptr<MessageSink>& sink, bool in_batch);
+  void receive_batch(Json messages, const std::shared_ptr<MessageSink>& sink);
+  void serve(Request request, const std::shared_ptr<MessageSink>& sink, bool in_batch);
+  tl::expected<Method, RpcError> method_for(const Request& request, bool in_batch) const;
+  void notice(const Notification& notification);
+
+  Server& server_;
+  const std::string principal_;
+  const std::shared_ptr<InFlightTable> in_flight_;
+  mutable std::mutex mutex_;
+  std::optional<legacy::Revision> revision_;
+};
+
+}  // namespace mayfly::mcp

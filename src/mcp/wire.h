@@ -1,0 +1,33 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "mcp/jsonrpc.h"
+#include "mcp/tool.h"
+
+namespace mayfly::mcp {
+
+// Who this server says it is. Revisions without `title` or `website` leave them out.
+struct ServerInfo {
+  std::string name = "mayfly";
+  std::string title;
+  std::string version;
+  std::string website;
+};
+
+// How one revision of the protocol writes the answers that all of them have. Immutable.
+class Wire {
+ public:
+  virtual ~Wire() = default;
+  virtual Json tool_list(const ToolRegistry& tools) const = 0;
+  virtual Json tool_result(ToolResult result) const = 0;
+  virtual bool has_progress_message() const = 0;
+};
+
+// What the revisions have in common.
+Json content_blocks(std::vector<Content> content);
+Json annotations(const ToolAnnotations& hints);
+
+}  // namespace mayfly::mcp

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "sandbox/policy.h"
+#include "sandbox/report.h"
+
+namespace mayfly::sandbox {
+
+// A program to run. Nothing here can widen the policy that it runs under.
+struct Command {
+  std::vector<std::string> argv;  // argv[0] is looked up on the sandbox's PATH unless it has a '/'
+  std::string cwd;                // absolute path inside; empty: the first workspace
+  std::vector<std::pair<std::string, std::string>> environment;  // replaces names of the policy's
+  std::optional<std::string> stdin_bytes;  // absent: stdin is at end of file
+  OwnedFd stdin_pipe;             // instead of stdin_bytes: a pipe's read end that somebody feeds
+  Limits limits;                  // the policy's, lowered
+};
+
+// What a running call tells its owner. All are called in the engine's thread and must not block.
+struct CallObserver {
+  // New bytes were appended to `out` or `err` (already in Report's streams). May be empty.
+  std::function<void(int stream, const char* data, std::size_t size)> on_output;
+  // Once, after every process of the call is gone and its output is complete.
+  std::function<void(Report)> on_finish;
+};
+
+// A call that was accepted. Thread-safe. Dropping it changes nothing: the call goes on.
+class Call {
+ public:
+  virtual ~Call() = default;
+  virtual const std::string& id() const = 0;
+  virtual TimePoint started() const = 0;
+  virtual std::shared_ptr<OutputStream> out() const = 0;
+  virtual std::shared_ptr<OutputStream> err() const = 0;
+  // Kills everything in the sandbox; the report says kCancelled. Later calls do nothing.
+  virtual void cancel() = 0;
+  // Sends TERM to the program's processes, and KILL after `grace`.
+  virtual void terminate(milliseconds grace) = 0;
+  // The wall limit becomes the job's: the call outlives the request that started it.
+  virtual void become_job() = 0;
+};
+
+// Runs calls, each in a sandbox of its own. Thread-safe. One thread serves all running calls; it is
+// started with the first of them, as are the zygotes. Destruction kills what still runs and returns
+// when nothing is left.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  // E2002 at once if this host cannot enforce the policy; E4001 if `max_calls` already run.
+  // Everything that fails later reaches `observer.on_finish` as a setup_error.
+  virtual Result<std::shared_ptr<Call>> start(std::shared_ptr<const Policy> policy, Command command,
+                                              CallObserver observer) = 0;
+};
+
+struct EngineOptions {
+  int max_calls = 64;
+  milliseconds kill_grace{2000};  // between TERM and KILL
+};
+
+// What main starts before it reads arguments, configuration or secrets, so that the processes which
+// make sandboxes never had them in memory. Cheap (one exec); creates no sandbox.
+class Prestart {
+ public:
+  virtual ~Prestart() = default;
+};
+Result<std::unique_ptr<Prestart>> prestart();
+
+// The first thing that main calls: if this process is one of the sandbox's own helpers, does its
+// work and returns its exit code.
+std::optional<int> helper_main(int argc, char** argv);
+
+// The engine for this platform. `early` may be null (tests); then it is started on first need.
+std::unique_ptr<Engine> make_engine(EngineOptions options, std::unique_ptr<Prestart> early);
+
+}  // namespace mayfly::sandbox

@@ -1,0 +1,191 @@
+#include "sandbox/linux/init.h"
+
+#include <fcntl.h>
+#include <net/if.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/sys.h"
+#include "sandbox/linux/call_mounts.h"
+#include "sandbox/linux/memory_watch.h"
+#include "sandbox/linux/messages.h"
+#include "sandbox/linux/payload.h"
+#include "sandbox/linux/stages.h"
+
+namespace mayfly::sandbox {
+namespace {
+
+void tell(const InitInputs& inputs, const Note& note) {
+  // A server that does not listen any more is gone, and the end of file will say so.
+  (void)sys::send_message(inputs.channel.get(), encode(note));
+}
+
+// Closes what the zygote holds and init has no use for, its control socket first of all.
+Status close_others(const InitInputs& inputs) {
+  std::vector<unsigned> kept;
+  for (const OwnedFd* fd : {&inputs.call_plan, &inputs.standard[0], &inputs.standard[1],
+                            &inputs.standard[2], &inputs.channel, &inputs.host_proc,
+                            &inputs.zygote_life}) {
+    kept.push_back(static_cast<unsigned>(fd->get()));
+  }
+  std::sort(kept.begin(), kept.end());
+  unsigned next = 3;
+  for (const unsigned fd : kept) {
+    if (fd > next) TRY(sys::close_range(next, fd - 1));
+    next = std::max(next, fd + 1);
+  }
+  return sys::close_range(next, ~0U);
+}
+
+Result<CallPlan> read_plan(const InitInputs& inputs) {
+  constexpr std::size_t kMaxPlan = 64U << 20;
+  const std::string bytes = TRY(sys::read_file(inputs.call_plan.get(), kMaxPlan));
+  return decode_call_plan(bytes);
+}
+
+Status raise_loopback() {
+  const OwnedFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  struct ifreq request {};
+  std::strcpy(request.ifr_name, "lo");
+  request.ifr_flags = IFF_UP | IFF_RUNNING;
+  if (!socket.valid() || ::ioctl(socket.get(), SIOCSIFFLAGS, &request) < 0) {
+    return fail(system_error("ioctl SIOCSIFFLAGS lo", errno));
+  }
+  return {};
+}
+
+Status set_limits(const Limits& limits) {
+  TRY(sys::setrlimit(RLIMIT_CORE, 0, 0, "RLIMIT_CORE"));
+  TRY(sys::setrlimit(RLIMIT_NOFILE, limits.open_files, limits.open_files, "RLIMIT_NOFILE"));
+  TRY(sys::setrlimit(RLIMIT_FSIZE, limits.file_bytes, limits.file_bytes, "RLIMIT_FSIZE"));
+  TRY(sys::setrlimit(RLIMIT_RTPRIO, 0, 0, "RLIMIT_RTPRIO"));
+  TRY(sys::setrlimit(RLIMIT_NICE, 0, 0, "RLIMIT_NICE"));
+  return sys::setrlimit(RLIMIT_MSGQUEUE, 819200, 819200, "RLIMIT_MSGQUEUE");
+}
+
+// From here on init owns nothing but its place above the program: a program in the inner user
+// namespace cannot trace it, and it cannot gain anything back.
+Status drop_privileges(const InitInputs& inputs) {
+  TRY(sys::prctl(PR_SET_NO_NEW_PRIVS, 1, "PR_SET_NO_NEW_PRIVS"));
+  TRY(sys::drop_capabilities());
+  // After the last change of credentials, which clears it (prctl(2)). A zygote that died before is
+  // seen by its end of the pipe: getppid() is 0 in here, dead or alive.
+  TRY(sys::prctl(PR_SET_PDEATHSIG, SIGKILL, "PR_SET_PDEATHSIG"));
+  struct pollfd life {inputs.zygote_life.get(), POLLIN, 0};
+  if (::poll(&life, 1, 0) > 0) return fail(system_error("the zygote is gone", ESRCH));
+  return {};
+}
+
+struct Started {
+  pid_t program = 0;
+  CallPlan call;
+};
+
+// The whole of setting up, in order. Mounts need the capabilities of the outer user namespace, so
+// they come before anything is dropped; the fresh /proc must be mounted while the host's is in view;
+// the inner user namespace comes last of all, with the program (start_payload).
+Result<Started> set_up(const RootPlan& root, const InitInputs& inputs, Stages& stages) {
+  Started started;
+  TRY(stages.run("descriptors", [&] { return close_others(inputs); }));
+  started.call = TRY(stages.run("plan", [&] { return read_plan(inputs); }));
+  TRY(stages.run("hostname", [&] { return sys::sethostname(root.identity.hostname); }));
+  TRY(stages.run("loopback", [] { return raise_loopback(); }));
+  TRY(stages.run("mounts", [&] { return mount_call(root.call_ops, root.sources); }));
+  TRY(stages.run("pivot", [] { return enter_tree(); }));
+  TRY(stages.run("limits", [&] { return set_limits(started.call.limits); }));
+  TRY(stages.run("privileges", [&] { return drop_privileges(inputs); }));
+  started.program =
+      TRY(stages.run("program", [&] { return start_payload(root, started.call, inputs); }));
+  return started;
+}
+
+// Reaps everything that ended. True once `program` did, with its status.
+bool reap(pid_t program, int& status) {
+  bool ended = false;
+  while (true) {
+    int one = 0;
+    const pid_t pid = ::waitpid(-1, &one, WNOHANG | __WALL);
+    if (pid <= 0) return ended;
+    if (pid != program) continue;
+    ended = true;
+    status = one;
+  }
+}
+
+// Waits for the program's end. What still runs then dies with init.
+[[noreturn]] void serve_until_end(pid_t program, const InitInputs& inputs, int signals,
+                                  MemoryWatch watch) {
+  Note ended;
+  ended.kind = Kind::kExited;
+  while (true) {
+    struct pollfd events[2] = {{inputs.channel.get(), POLLIN, 0}, {signals, POLLIN, 0}};
+    const int ready = ::poll(events, 2, watch.next_sample_ms());
+    if (ready < 0 && errno != EINTR) ::_exit(1);
+    if (events[1].revents != 0) {
+      struct signalfd_siginfo info {};
+      (void)!::read(signals, &info, sizeof info);
+      if (reap(program, ended.wait_status)) break;
+    }
+    if (events[0].revents != 0) {
+      const auto message = sys::receive_message(inputs.channel.get());
+      if (!message || message->data.empty()) ::_exit(1);  // the server is gone
+      const auto note = decode_note(message->data);
+      if (note && note->kind == Kind::kTerminate) ::kill(-1, SIGTERM);
+    }
+    if (watch.sample_if_due() == MemoryWatch::Verdict::kOver) {
+      Note over;
+      over.kind = Kind::kOverMemory;
+      over.bytes = watch.peak_bytes();
+      over.peak_processes = watch.peak_processes();
+      tell(inputs, over);
+      ::_exit(1);
+    }
+  }
+  ended.bytes = watch.peak_bytes();
+  ended.peak_processes = watch.peak_processes();
+  tell(inputs, ended);
+  ::_exit(0);
+}
+
+}  // namespace
+
+void init_main(const RootPlan& root, InitInputs inputs) {
+  // Blocked, not ignored: they wait in the signalfd. TERM from inside does nothing here.
+  sigset_t mask;
+  sigfillset(&mask);
+  ::sigprocmask(SIG_SETMASK, &mask, nullptr);
+
+  Stages stages;
+  const Result<Started> started = set_up(root, inputs, stages);
+  Note note;
+  note.stages = stages.take();
+  if (!started) {
+    note.kind = Kind::kFailed;
+    note.error = started.error();
+    if (note.error.code == ErrorCode::kSystemCall) note.error.code = ErrorCode::kSetupFailed;
+    tell(inputs, note);
+    ::_exit(1);
+  }
+  note.kind = Kind::kStarted;
+  tell(inputs, note);
+  for (OwnedFd& stream : inputs.standard) stream.reset();
+  inputs.host_proc.reset();
+
+  sigset_t children;
+  sigemptyset(&children);
+  sigaddset(&children, SIGCHLD);
+  const OwnedFd signals(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
+  serve_until_end(started->program, inputs, signals.get(),
+                  MemoryWatch(started->call.limits.memory_bytes));
+}
+
+}  // namespace mayfly::sandbox

@@ -1,0 +1,44 @@
+#include "sandbox/linux/messages.h"
+
+#include <cerrno>
+
+#include "sandbox/linux/wire.h"
+
+namespace mayfly::sandbox {
+
+std::string encode(const Note& note) {
+  wire::Writer out;
+  out.put(note.kind).put(note.call).put(note.wait_status).put(note.bytes);
+  out.put(note.peak_processes).put(note.usage);
+  out.put(std::uint32_t(note.stages.size()));
+  for (const StageTime& stage : note.stages) out.put(stage.stage).put(stage.took.count());
+  out.put(note.error.code).put(note.error.message).put(note.error.field).put(note.error.value);
+  out.put(note.error.remedy).put(note.error.os_errno);
+  return out.take();
+}
+
+Result<Note> decode_note(std::string_view bytes) {
+  wire::Reader in(bytes);
+  Note note;
+  note.kind = in.get<Kind>();
+  note.call = in.get<std::uint64_t>();
+  note.wait_status = in.get<std::int32_t>();
+  note.bytes = in.get<std::uint64_t>();
+  note.peak_processes = in.get<std::uint64_t>();
+  note.usage = in.get<struct rusage>();
+  const auto stages = in.get<std::uint32_t>();
+  for (std::uint32_t i = 0; in.ok() && i < stages; ++i) {
+    std::string name = in.get<std::string>();
+    note.stages.push_back({std::move(name), microseconds(in.get<microseconds::rep>())});
+  }
+  note.error.code = in.get<ErrorCode>();
+  note.error.message = in.get<std::string>();
+  note.error.field = in.get<std::string>();
+  note.error.value = in.get<std::string>();
+  note.error.remedy = in.get<std::string>();
+  note.error.os_errno = in.get<int>();
+  if (!in.finished()) return fail(system_error("decode a message", EBADMSG));
+  return note;
+}
+
+}  // namespace mayfly::sandbox

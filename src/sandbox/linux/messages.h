@@ -1,0 +1,56 @@
+#pragma once
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "sandbox/report.h"
+
+namespace mayfly::sandbox {
+
+// What goes over the two kinds of SOCK_SEQPACKET sockets. Every message is one `Kind` and its
+// fields; descriptors travel beside it, in the order given.
+//
+//   server → zygote   kConfigure  fds: root plan, detached mounts of the mapped sources
+//                     kLaunch     call; fds: call plan, stdin, stdout, stderr, the call's channel
+//   zygote → server   kReady      stages
+//                     kFailed     call (0: configuring), error
+//                     kLaunched   call; fds: pidfd of init
+//                     kEnded      call, wait status and resource usage of init and all below it
+//   init → server     kStarted    stages; fds: the seccomp listener
+//                     kFailed     call 0, error, the stage's name in front of it
+//                     kExited     wait status of the program
+//                     kOverMemory bytes seen
+//   server → init     kTerminate
+enum class Kind : std::uint8_t {
+  kConfigure,
+  kLaunch,
+  kReady,
+  kFailed,
+  kLaunched,
+  kEnded,
+  kStarted,
+  kExited,
+  kOverMemory,
+  kTerminate,
+};
+
+struct Note {
+  Kind kind = Kind::kFailed;
+  std::uint64_t call = 0;
+  std::int32_t wait_status = 0;
+  std::uint64_t bytes = 0;  // kOverMemory: what was seen; kExited: the peak that was seen
+  std::uint64_t peak_processes = 0;
+  struct rusage usage {};
+  std::vector<StageTime> stages;
+  Error error;
+};
+
+std::string encode(const Note& note);
+Result<Note> decode_note(std::string_view bytes);
+
+}  // namespace mayfly::sandbox

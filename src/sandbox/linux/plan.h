@@ -1,0 +1,115 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "sandbox/engine.h"
+#include "sandbox/policy.h"
+
+namespace mayfly::sandbox {
+
+// A policy as the kernel will hear it: typed operations in the order in which they are done. The
+// server makes a plan; the zygote does the RootPlan once, init does a CallPlan for every call. Both
+// can be printed and compared.
+
+// One host path that the zygote makes into a detached mount.
+struct Source {
+  std::string path;
+  std::uint64_t device = 0;  // what the server saw there; anything else is refused
+  std::uint64_t inode = 0;
+  bool directory = true;
+  bool read_only = true;
+  bool device_node = false;  // one of /dev: no nodev
+  bool mapped = false;       // idmapped: host uid 0's files appear as the sandbox's
+  std::string rule;
+
+  bool operator==(const Source&) const = default;
+};
+
+enum class RootOpKind : std::uint8_t {
+  kDirectory,  // target, mode
+  kSymlink,    // target, text: what it points to
+  kFile,       // target, text: its content
+  kCopy,       // target, text: the host file that is copied now
+  kMount,      // target, source
+  kTmpfs,      // target, bytes, mode: lives as long as the zygote
+};
+
+// One step of building the root that all calls of a zygote share. It is read-only once built.
+struct RootOp {
+  RootOpKind kind = RootOpKind::kDirectory;
+  std::string target;  // absolute path inside
+  std::string text;
+  std::uint32_t source = 0;
+  std::uint32_t mode = 0755;
+  std::uint64_t bytes = 0;
+
+  bool operator==(const RootOp&) const = default;
+};
+
+enum class CallOpKind : std::uint8_t {
+  kTmpfs,      // target, bytes, mode: private to this call
+  kDirectory,  // target, mode: below a tmpfs of this call
+  kMount,      // target, source
+  kCover,      // target: hidden behind an empty file or directory; skipped if absent
+  kProtect,    // target: a workspace, text: a directory below it that becomes read-only, if there
+  kDevpts,     // target
+  kProc,       // target
+};
+
+// One step of what every call gets for itself.
+struct CallOp {
+  CallOpKind kind = CallOpKind::kTmpfs;
+  std::string target;
+  std::string text;
+  std::uint32_t source = 0;
+  std::uint32_t mode = 0755;
+  std::uint64_t bytes = 0;
+
+  bool operator==(const CallOp&) const = default;
+};
+
+// A compiled seccomp filter: an array of struct sock_filter.
+struct FilterProgram {
+  std::string bytes;
+  bool listener = false;  // loaded with SECCOMP_FILTER_FLAG_NEW_LISTENER
+
+  bool operator==(const FilterProgram&) const = default;
+};
+
+struct RootPlan {
+  Identity identity;
+  std::vector<Source> sources;
+  std::vector<RootOp> root_ops;
+  std::vector<CallOp> call_ops;
+  std::vector<FilterProgram> filters;  // in the order in which they are loaded
+
+  bool operator==(const RootPlan&) const = default;
+};
+
+struct CallPlan {
+  std::vector<std::string> argv;
+  std::string cwd;
+  std::vector<std::string> environment;  // NAME=value
+  std::string path;                      // where argv[0] is looked for
+  Limits limits;
+
+  bool operator==(const CallPlan&) const = default;
+};
+
+// What `policy` needs on this host. Fails if a path that a rule names is unusable.
+Result<RootPlan> plan_root(const Policy& policy);
+// What `command` adds. E5001 for an argument that cannot be.
+Result<CallPlan> plan_call(const Policy& policy, const Command& command);
+
+std::string to_text(const RootPlan& plan);
+
+std::string encode(const RootPlan& plan);
+Result<RootPlan> decode_root_plan(std::string_view bytes);
+std::string encode(const CallPlan& plan);
+Result<CallPlan> decode_call_plan(std::string_view bytes);
+
+}  // namespace mayfly::sandbox

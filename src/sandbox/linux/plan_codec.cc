@@ -1,0 +1,131 @@
+#include <cerrno>
+
+#include "sandbox/linux/plan.h"
+#include "sandbox/linux/wire.h"
+
+namespace mayfly::sandbox {
+namespace {
+
+using wire::Reader;
+using wire::Writer;
+
+void write(Writer& out, const Identity& identity) {
+  out.put(identity.host_uid).put(identity.host_gid).put(identity.inside_uid);
+  out.put(identity.inside_gid).put(identity.user).put(identity.home).put(identity.hostname);
+}
+
+Identity read_identity(Reader& in) {
+  Identity identity;
+  identity.host_uid = in.get<uid_t>();
+  identity.host_gid = in.get<gid_t>();
+  identity.inside_uid = in.get<uid_t>();
+  identity.inside_gid = in.get<gid_t>();
+  identity.user = in.get<std::string>();
+  identity.home = in.get<std::string>();
+  identity.hostname = in.get<std::string>();
+  return identity;
+}
+
+void write(Writer& out, const Source& source) {
+  out.put(source.path).put(source.device).put(source.inode).put(source.directory);
+  out.put(source.read_only).put(source.device_node).put(source.mapped).put(source.rule);
+}
+
+Source read_source(Reader& in) {
+  Source source;
+  source.path = in.get<std::string>();
+  source.device = in.get<std::uint64_t>();
+  source.inode = in.get<std::uint64_t>();
+  source.directory = in.get<bool>();
+  source.read_only = in.get<bool>();
+  source.device_node = in.get<bool>();
+  source.mapped = in.get<bool>();
+  source.rule = in.get<std::string>();
+  return source;
+}
+
+// RootOp and CallOp have the same fields.
+template <typename Op>
+void write_op(Writer& out, const Op& op) {
+  out.put(op.kind).put(op.target).put(op.text).put(op.source).put(op.mode).put(op.bytes);
+}
+
+template <typename Op>
+Op read_op(Reader& in) {
+  Op op;
+  op.kind = in.get<decltype(op.kind)>();
+  op.target = in.get<std::string>();
+  op.text = in.get<std::string>();
+  op.source = in.get<std::uint32_t>();
+  op.mode = in.get<std::uint32_t>();
+  op.bytes = in.get<std::uint64_t>();
+  return op;
+}
+
+template <typename T, typename WriteOne>
+void write_all(Writer& out, const std::vector<T>& values, WriteOne write_one) {
+  out.put(std::uint32_t(values.size()));
+  for (const T& value : values) write_one(out, value);
+}
+
+template <typename T, typename ReadOne>
+std::vector<T> read_all(Reader& in, ReadOne read_one) {
+  std::vector<T> values;
+  const auto count = in.get<std::uint32_t>();
+  for (std::uint32_t i = 0; in.ok() && i < count; ++i) values.push_back(read_one(in));
+  return values;
+}
+
+template <typename T>
+Result<T> complete(const Reader& in, T value) {
+  if (!in.finished()) return fail(system_error("decode a plan", EBADMSG));
+  return value;
+}
+
+}  // namespace
+
+std::string encode(const RootPlan& plan) {
+  Writer out;
+  write(out, plan.identity);
+  write_all(out, plan.sources, [](Writer& w, const Source& s) { write(w, s); });
+  write_all(out, plan.root_ops, write_op<RootOp>);
+  write_all(out, plan.call_ops, write_op<CallOp>);
+  write_all(out, plan.filters,
+            [](Writer& w, const FilterProgram& f) { w.put(f.bytes).put(f.listener); });
+  return out.take();
+}
+
+Result<RootPlan> decode_root_plan(std::string_view bytes) {
+  Reader in(bytes);
+  RootPlan plan;
+  plan.identity = read_identity(in);
+  plan.sources = read_all<Source>(in, read_source);
+  plan.root_ops = read_all<RootOp>(in, read_op<RootOp>);
+  plan.call_ops = read_all<CallOp>(in, read_op<CallOp>);
+  plan.filters = read_all<FilterProgram>(in, [](Reader& r) {
+    FilterProgram filter;
+    filter.bytes = r.get<std::string>();
+    filter.listener = r.get<bool>();
+    return filter;
+  });
+  return complete(in, std::move(plan));
+}
+
+std::string encode(const CallPlan& plan) {
+  Writer out;
+  out.put(plan.argv).put(plan.cwd).put(plan.environment).put(plan.path).put(plan.limits);
+  return out.take();
+}
+
+Result<CallPlan> decode_call_plan(std::string_view bytes) {
+  Reader in(bytes);
+  CallPlan plan;
+  plan.argv = in.get_all<std::string>();
+  plan.cwd = in.get<std::string>();
+  plan.environment = in.get_all<std::string>();
+  plan.path = in.get<std::string>();
+  plan.limits = in.get<Limits>();
+  return complete(in, std::move(plan));
+}
+
+}  // namespace mayfly::sandbox

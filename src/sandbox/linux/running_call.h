@@ -1,0 +1,64 @@
+#pragma once
+
+#include <array>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/fd.h"
+#include "sandbox/engine.h"
+#include "sandbox/linux/messages.h"
+#include "sandbox/linux/zygote_client.h"
+#include "sandbox/protected_paths.h"
+
+namespace mayfly::sandbox {
+
+// Everything that the engine knows of one call between launch and report. Belongs to the engine's
+// thread from the moment it is handed over.
+struct RunningCall {
+  std::uint64_t number = 0;
+  std::string id;
+  std::shared_ptr<const Policy> policy;
+  Limits limits;
+  CallObserver observer;
+  std::uint64_t zygote = 0;
+
+  OwnedFd output[2];  // read ends of stdout and stderr
+  std::array<std::shared_ptr<OutputStream>, 2> streams;
+  std::uint64_t output_total = 0;
+  OwnedFd channel;   // to init
+  OwnedFd pidfd;     // of init, once it is launched
+  OwnedFd listener;  // seccomp notifications, once the program is about to start
+
+  TimePoint began;
+  TimePoint finished;  // set once init is reaped
+  std::optional<TimePoint> terminate_at;  // TERM, unless something else ends it sooner
+  std::optional<TimePoint> kill_at;       // KILL
+  std::optional<EndedBy> killed_for;      // why we end it, once we do
+
+  bool started = false;
+  std::optional<std::int32_t> program_status;  // as wait(2) gave it
+  std::optional<Note> ended;                   // of init
+  std::optional<Error> failure;
+  std::uint64_t watched_peak = 0;
+  std::uint64_t watched_processes = 0;
+  std::vector<StageTime> stages;
+
+  std::vector<Violation> violations;
+  std::map<std::string, std::size_t> violation_index;
+  std::uint64_t violations_total = 0;
+  std::vector<std::shared_ptr<ProtectedPaths>> guards;  // one for each writable workspace
+
+  // Asks for the end: TERM now and KILL after `grace`, or KILL now. The first reason stands.
+  void end(EndedBy reason, std::optional<milliseconds> grace);
+  void kill_now();
+  void record(Violation violation);
+  void take_note(const Note& note);
+  // Answers one notification of the seccomp listener: EPERM, and a line in the receipt.
+  void answer_notification();
+  Report report() const;
+};
+
+}  // namespace mayfly::sandbox

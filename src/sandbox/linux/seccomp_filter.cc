@@ -1,0 +1,125 @@
+#include "sandbox/linux/seccomp_filter.h"
+
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <seccomp.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "base/sys.h"
+#include "sandbox/linux/syscall_rules.h"
+
+namespace mayfly::sandbox {
+namespace {
+
+constexpr std::size_t kMaxProgram = sizeof(sock_filter) * BPF_MAXINSNS;
+
+using Context = std::unique_ptr<void, void (*)(void*)>;
+
+Status checked(int code, const std::string& what) {
+  if (code < 0) return fail(system_error("libseccomp: " + what, -code));
+  return {};
+}
+
+std::uint32_t action(Answer answer) {
+  return SCMP_ACT_ERRNO(answer == Answer::kAbsent ? ENOSYS : EPERM);
+}
+
+// Calls that another architecture has and this one has not resolve to a negative number.
+bool exists(int number) { return number >= 0; }
+
+Status allow(Context& context, const AllowedCall& call) {
+  const int number = seccomp_syscall_resolve_name(call.name);
+  if (!exists(number)) return {};
+  std::vector<scmp_arg_cmp> comparisons;
+  for (const ArgumentRule& rule : call.rules) {
+    comparisons.push_back({rule.argument, SCMP_CMP_MASKED_EQ, rule.mask, rule.value});
+  }
+  return checked(seccomp_rule_add_array(context.get(), SCMP_ACT_ALLOW, number,
+                                        unsigned(comparisons.size()), comparisons.data()),
+                 call.name);
+}
+
+Result<std::string> export_program(Context& context) {
+  const OwnedFd file(::memfd_create("filter", MFD_CLOEXEC));
+  if (!file.valid()) return fail(system_error("memfd_create filter", errno));
+  TRY(checked(seccomp_export_bpf(context.get(), file.get()), "export"));
+  if (::lseek(file.get(), 0, SEEK_SET) < 0) return fail(system_error("lseek filter", errno));
+  return sys::read_file(file.get(), kMaxProgram);
+}
+
+Result<std::string> compile_allowlist() {
+  Context context(seccomp_init(SCMP_ACT_NOTIFY), seccomp_release);
+  if (context == nullptr) return fail(system_error("libseccomp: init", ENOMEM));
+  TRY(checked(seccomp_attr_set(context.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS),
+              "foreign architectures"));
+  // A binary tree: what counts is the number of instructions run for a call, not their total.
+  TRY(checked(seccomp_attr_set(context.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2), "optimize"));
+  for (const SyscallGroup& group : allowed_groups()) {
+    for (const AllowedCall& call : group.calls) TRY(allow(context, call));
+  }
+  for (const DeniedCall& call : unreported_calls()) {
+    const int number = seccomp_syscall_resolve_name(call.name);
+    if (!exists(number)) continue;
+    TRY(checked(seccomp_rule_add(context.get(), action(call.answer), number, 0), call.name));
+  }
+  return export_program(context);
+}
+
+std::string compile_tail() {
+  constexpr std::uint32_t kEperm = SECCOMP_RET_ERRNO | EPERM;
+  constexpr std::uint32_t kEnosys = SECCOMP_RET_ERRNO | ENOSYS;
+  // The low half of the second argument: the kernel looks at no more of an ioctl's number, and
+  // comparing all 64 bits let a call through (CVE-2019-10063).
+  constexpr std::uint32_t kRequest = offsetof(seccomp_data, args[1]);
+  const auto newest = static_cast<std::uint32_t>(newest_known_call());
+  const sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 2, 0),
+      BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, newest, 0, 5),
+      BPF_STMT(BPF_RET | BPF_K, kEnosys),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kRequest),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TIOCSTI, 1, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TIOCLINUX, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, kEperm),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  return {reinterpret_cast<const char*>(program), sizeof program};
+}
+
+}  // namespace
+
+int newest_known_call() {
+  static const int newest = [] {
+    int highest = 0;
+    for (const SyscallGroup& group : allowed_groups()) {
+      for (const AllowedCall& call : group.calls) {
+        highest = std::max(highest, seccomp_syscall_resolve_name(call.name));
+      }
+    }
+    for (const DeniedCall& call : unreported_calls()) {
+      highest = std::max(highest, seccomp_syscall_resolve_name(call.name));
+    }
+    return highest;
+  }();
+  return newest;
+}
+
+Result<std::vector<FilterProgram>> compile_filters() {
+  std::vector<FilterProgram> filters;
+  filters.push_back({compile_tail(), false});
+  filters.push_back({TRY_TO("compile the allowlist", compile_allowlist()), true});
+  return filters;
+}
+
+}  // namespace mayfly::sandbox

@@ -1,0 +1,158 @@
+#include "sandbox/linux/syscall_rules.h"
+
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <sys/personality.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+namespace mayfly::sandbox {
+namespace {
+
+constexpr std::uint64_t kAll32 = 0xffffffff;
+
+// Set-id bits would outlive the sandbox: the file would be set-uid for whoever owns the workspace.
+constexpr std::uint64_t kSetId = S_ISUID | S_ISGID;
+// O_TMPFILE without O_DIRECTORY, which it contains: the bit that creates.
+constexpr std::uint64_t kCreates = O_CREAT | (O_TMPFILE & ~O_DIRECTORY);
+constexpr std::uint64_t kNewNamespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS |
+                                         CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+
+ArgumentRule is(unsigned argument, std::uint64_t value) { return {argument, kAll32, value}; }
+ArgumentRule lacks(unsigned argument, std::uint64_t bits) { return {argument, bits, 0}; }
+
+std::vector<AllowedCall> plain(std::initializer_list<const char*> names) {
+  std::vector<AllowedCall> calls;
+  for (const char* name : names) calls.push_back({name, {}});
+  return calls;
+}
+
+std::vector<AllowedCall> operator+(std::vector<AllowedCall> left,
+                                   const std::vector<AllowedCall>& right) {
+  left.insert(left.end(), right.begin(), right.end());
+  return left;
+}
+
+// A file may be made as long as it is a regular file, a FIFO or a socket without set-id bits.
+std::vector<AllowedCall> make_node(const char* name, unsigned mode_argument) {
+  constexpr std::uint64_t kTypeAndSetId = S_IFMT | kSetId;
+  std::vector<AllowedCall> calls;
+  for (const std::uint64_t type : {std::uint64_t{0}, std::uint64_t{S_IFREG}, std::uint64_t{S_IFIFO},
+                                   std::uint64_t{S_IFSOCK}}) {
+    calls.push_back({name, {{mode_argument, kTypeAndSetId, type}}});
+  }
+  return calls;
+}
+
+std::vector<AllowedCall> sockets(const char* name, std::initializer_list<int> families) {
+  std::vector<AllowedCall> calls;
+  for (const int family : families) calls.push_back({name, {is(0, std::uint64_t(family))}});
+  return calls;
+}
+
+std::vector<SyscallGroup> make_groups() {
+  return {
+      {"files",
+       plain({"access", "chdir", "close", "close_range", "copy_file_range", "dup", "dup2",
+              "dup3", "faccessat", "faccessat2", "fadvise64", "fallocate", "fchdir", "fchown",
+              "fchownat", "fcntl", "fdatasync", "fgetxattr", "flistxattr", "flock", "fremovexattr",
+              "fsetxattr", "fstat", "fstatfs", "fsync", "ftruncate", "futimesat", "getcwd",
+              "getdents", "getdents64", "getxattr", "inotify_add_watch", "inotify_init",
+              "inotify_init1", "inotify_rm_watch", "lchown", "chown", "lgetxattr", "link", "linkat",
+              "listxattr", "llistxattr", "lremovexattr", "lseek", "lsetxattr", "lstat", "mkdir",
+              "mkdirat", "newfstatat", "pread64", "preadv", "preadv2", "pwrite64", "pwritev",
+              "pwritev2", "read", "readahead", "readlink", "readlinkat", "readv", "removexattr",
+              "rename", "renameat", "renameat2", "rmdir", "sendfile", "setxattr", "splice", "stat",
+              "statfs", "statx", "symlink", "symlinkat", "sync", "sync_file_range", "syncfs", "tee",
+              "truncate", "umask", "unlink", "unlinkat", "utime", "utimensat", "utimes", "vmsplice",
+              "write", "writev"}) +
+           std::vector<AllowedCall>{
+               {"open", {lacks(1, kCreates)}},
+               {"open", {lacks(2, kSetId)}},
+               {"openat", {lacks(2, kCreates)}},
+               {"openat", {lacks(3, kSetId)}},
+               {"creat", {lacks(1, kSetId)}},
+               {"chmod", {lacks(1, kSetId)}},
+               {"fchmod", {lacks(1, kSetId)}},
+               {"fchmodat", {lacks(2, kSetId)}},
+           } +
+           make_node("mknod", 1) + make_node("mknodat", 2)},
+      {"memory", plain({"brk", "cachestat", "get_mempolicy", "madvise", "mbind", "membarrier",
+                        "memfd_create", "mincore", "mlock", "mlock2", "mlockall", "mmap",
+                        "mprotect", "mremap", "msync", "munlock", "munlockall", "munmap",
+                        "pkey_alloc", "pkey_free", "pkey_mprotect", "process_madvise",
+                        "remap_file_pages", "set_mempolicy"})},
+      {"processes",
+       plain({"arch_prctl", "capget", "capset", "execve", "execveat", "exit", "exit_group", "fork",
+              "getcpu", "getegid", "geteuid", "getgid", "getgroups", "getpgid", "getpgrp", "getpid",
+              "getppid", "getpriority", "getresgid", "getresuid", "getrlimit", "getrusage",
+              "getsid", "gettid", "getuid", "get_robust_list", "get_thread_area", "ioprio_get",
+              "ioprio_set", "kill", "landlock_add_rule", "landlock_create_ruleset",
+              "landlock_restrict_self", "pidfd_open", "pidfd_send_signal", "prctl", "prlimit64",
+              "rseq", "rt_sigaction", "rt_sigpending", "rt_sigprocmask", "rt_sigqueueinfo",
+              "rt_sigreturn", "rt_sigsuspend", "rt_sigtimedwait", "rt_tgsigqueueinfo",
+              "restart_syscall", "sched_getaffinity", "sched_getattr", "sched_getparam",
+              "sched_get_priority_max", "sched_get_priority_min", "sched_getscheduler",
+              "sched_rr_get_interval", "sched_setaffinity", "sched_setattr", "sched_setparam",
+              "sched_setscheduler", "sched_yield", "set_robust_list", "set_thread_area",
+              "set_tid_address", "setfsgid", "setfsuid", "setgid", "setgroups", "setpgid",
+              "setpriority", "setregid", "setresgid", "setresuid", "setreuid", "setrlimit",
+              "setsid", "setuid", "sigaltstack", "tgkill", "tkill", "vfork", "wait4", "waitid"}) +
+           std::vector<AllowedCall>{
+               {"clone", {lacks(0, kNewNamespaces)}},
+               {"personality", {is(0, PER_LINUX)}},
+               {"personality", {is(0, kAll32)}},
+               {"personality", {is(0, ADDR_NO_RANDOMIZE)}},
+               {"seccomp", {lacks(1, SECCOMP_FILTER_FLAG_NEW_LISTENER)}},
+           }},
+      {"tracing", plain({"kcmp", "process_vm_readv", "process_vm_writev", "ptrace"})},
+      {"waiting", plain({"epoll_create", "epoll_create1", "epoll_ctl", "epoll_ctl_old",
+                         "epoll_pwait", "epoll_pwait2", "epoll_wait", "epoll_wait_old", "eventfd",
+                         "eventfd2", "futex", "futex_waitv", "io_cancel", "io_destroy",
+                         "io_getevents", "io_pgetevents", "io_setup", "io_submit", "pause", "pipe",
+                         "pipe2", "poll", "ppoll", "pselect6", "select", "signalfd", "signalfd4"})},
+      {"time", plain({"alarm", "clock_getres", "clock_gettime", "clock_nanosleep", "getitimer",
+                      "gettimeofday", "nanosleep", "setitimer", "time", "timer_create",
+                      "timer_delete", "timer_getoverrun", "timer_gettime", "timer_settime",
+                      "timerfd_create", "timerfd_gettime", "timerfd_settime", "times"})},
+      {"sockets",
+       plain({"accept", "accept4", "bind", "connect", "getpeername", "getsockname", "getsockopt",
+              "listen", "recvfrom", "recvmmsg", "recvmsg", "sendmmsg", "sendmsg", "sendto",
+              "setsockopt", "shutdown"}) +
+           sockets("socket", {AF_INET, AF_INET6}) +
+           // What getifaddrs(3) asks. Everything else of netlink configures.
+           std::vector<AllowedCall>{{"socket", {is(0, AF_NETLINK), is(2, NETLINK_ROUTE)}}} +
+           sockets("socketpair", {AF_UNIX})},
+      {"ipc", plain({"mq_getsetattr", "mq_notify", "mq_open", "mq_timedreceive", "mq_timedsend",
+                     "mq_unlink", "msgctl", "msgget", "msgrcv", "msgsnd", "semctl", "semget",
+                     "semop", "semtimedop", "shmat", "shmctl", "shmdt", "shmget"})},
+      // What the tail filter looks at (seccomp_filter.cc) is allowed as a whole here.
+      {"devices", plain({"ioctl"})},
+      {"system", plain({"getrandom", "sysinfo", "uname"})},
+  };
+}
+
+}  // namespace
+
+const std::vector<SyscallGroup>& allowed_groups() {
+  static const std::vector<SyscallGroup> groups = make_groups();
+  return groups;
+}
+
+const std::vector<DeniedCall>& unreported_calls() {
+  // Arguments behind a pointer cannot be filtered: clone3's flags, openat2's mode. io_uring would
+  // do all calls past the filter. Libraries fall back from each of them.
+  static const std::vector<DeniedCall> calls = {
+      {"clone3", Answer::kAbsent},           {"openat2", Answer::kAbsent},
+      {"fchmodat2", Answer::kAbsent},        {"io_uring_setup", Answer::kAbsent},
+      {"io_uring_enter", Answer::kAbsent},   {"io_uring_register", Answer::kAbsent},
+      {"memfd_secret", Answer::kAbsent},     {"set_mempolicy_home_node", Answer::kAbsent},
+      {"get_kernel_syms", Answer::kAbsent},  {"_sysctl", Answer::kAbsent},
+      {"clock_adjtime", Answer::kQuiet},     {"adjtimex", Answer::kQuiet},
+  };
+  return calls;
+}
+
+}  // namespace mayfly::sandbox

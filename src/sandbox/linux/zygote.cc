@@ -1,0 +1,240 @@
+#include "sandbox/linux/zygote.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <map>
+
+#include "base/sys.h"
+#include "sandbox/linux/init.h"
+#include "sandbox/linux/messages.h"
+#include "sandbox/linux/root_builder.h"
+#include "sandbox/linux/stages.h"
+
+namespace mayfly::sandbox {
+namespace {
+
+constexpr std::size_t kMaxPlan = 64U << 20;
+
+class Zygote {
+ public:
+  explicit Zygote(OwnedFd control) : control_(std::move(control)) {}
+  int serve();
+
+ private:
+  Status configure(sys::Message& message);
+  Status become_identity() const;
+  Status enter_user_namespace() const;
+  Result<std::vector<OwnedFd>> take_sources(std::vector<OwnedFd>& given) const;
+  Status launch(std::uint64_t call, sys::Message& message);
+  [[noreturn]] void run_init(sys::Message& message);
+  void reap();
+  void end_all();
+  void tell(const Note& note, std::span<const int> fds = {}) const {
+    (void)sys::send_message(control_.get(), encode(note), fds);
+  }
+  void tell_failure(std::uint64_t call, Error error) const;
+
+  OwnedFd control_;
+  OwnedFd signals_;
+  OwnedFd host_proc_;
+  sys::Pipe life_;  // its write end is held by the zygote alone: init sees when it is gone
+  RootPlan plan_;
+  std::map<pid_t, std::uint64_t> calls_;  // init's pid → call
+};
+
+void Zygote::tell_failure(std::uint64_t call, Error error) const {
+  Note note;
+  note.kind = Kind::kFailed;
+  note.call = call;
+  note.error = std::move(error);
+  if (note.error.code == ErrorCode::kSystemCall) note.error.code = ErrorCode::kSetupFailed;
+  tell(note);
+}
+
+// Root becomes the sandbox's host uid for good: no capability survives the change. Others are it.
+Status Zygote::become_identity() const {
+  const Identity& identity = plan_.identity;
+  if (identity.host_uid == 0 || identity.host_gid == 0) {
+    return fail(system_error("refused to make a sandbox of host uid 0", EPERM));
+  }
+  if (::geteuid() == identity.host_uid) return {};
+  if (::setgroups(0, nullptr) < 0) return fail(system_error("setgroups", errno));
+  const gid_t gid = identity.host_gid;
+  const uid_t uid = identity.host_uid;
+  if (::setresgid(gid, gid, gid) < 0) return fail(system_error("setresgid", errno));
+  if (::setresuid(uid, uid, uid) < 0) return fail(system_error("setresuid", errno));
+  return {};
+}
+
+Status write_proc(const char* path, const std::string& text) {
+  const OwnedFd file = TRY(sys::open(path, O_WRONLY));
+  return sys::write_all(file.get(), text);
+}
+
+Status Zygote::enter_user_namespace() const {
+  auto entered = sys::unshare(CLONE_NEWUSER);
+  if (!entered) {
+    return fail(std::move(entered).error().with_remedy(
+        "Allow unprivileged user namespaces on this host: sysctl user.max_user_namespaces, "
+        "kernel.unprivileged_userns_clone or kernel.apparmor_restrict_unprivileged_userns; in a "
+        "container, allow the system calls unshare and clone"));
+  }
+  const Identity& id = plan_.identity;
+  const auto map = [](unsigned inside, unsigned host) {
+    return std::to_string(inside) + " " + std::to_string(host) + " 1";
+  };
+  // The files below /proc/self belong to root while a process is not dumpable.
+  TRY(sys::prctl(PR_SET_DUMPABLE, 1, "PR_SET_DUMPABLE"));
+  TRY(write_proc("/proc/self/setgroups", "deny"));
+  TRY(write_proc("/proc/self/uid_map", map(id.inside_uid, id.host_uid)));
+  TRY(write_proc("/proc/self/gid_map", map(id.inside_gid, id.host_gid)));
+  return sys::prctl(PR_SET_DUMPABLE, 0, "PR_SET_DUMPABLE");
+}
+
+// The server hands over what only root could open, as detached mounts; the rest is opened here.
+Result<std::vector<OwnedFd>> Zygote::take_sources(std::vector<OwnedFd>& given) const {
+  if (!given.empty()) {
+    if (given.size() != plan_.sources.size()) {
+      return fail(system_error("sources do not fit the plan", EBADMSG));
+    }
+    return std::move(given);
+  }
+  std::vector<OwnedFd> mounts;
+  for (const Source& source : plan_.sources) mounts.push_back(TRY(detach(source, -1)));
+  return mounts;
+}
+
+Status Zygote::configure(sys::Message& message) {
+  if (message.fds.empty()) return fail(system_error("no plan came", EBADMSG));
+  const std::string bytes = TRY(sys::read_file(message.fds.front().get(), kMaxPlan));
+  plan_ = TRY(decode_root_plan(bytes));
+  message.fds.erase(message.fds.begin());
+
+  Note ready;
+  ready.kind = Kind::kReady;
+  Stages stages;
+  // The order is forced: the identity before the user namespace, whose creator's uid owns it; the
+  // mount namespace after it, so that it belongs to it; sources while the host is still in view.
+  TRY(stages.run("identity", [&] { return become_identity(); }));
+  TRY(stages.run("user namespace", [&] { return enter_user_namespace(); }));
+  TRY(stages.run("mount namespace", [] { return sys::unshare(CLONE_NEWNS); }));
+  TRY(stages.run("private mounts", [] {
+    return sys::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
+  }));
+  host_proc_ = TRY(sys::open("/proc", O_PATH | O_DIRECTORY));
+  auto sources = TRY(stages.run("sources", [&] { return take_sources(message.fds); }));
+  TRY(stages.run("root", [&] { return build_root(plan_, std::move(sources)); }));
+  life_ = TRY(sys::pipe());
+  ready.stages = stages.take();
+  tell(ready);
+  return {};
+}
+
+void Zygote::run_init(sys::Message& message) {
+  life_.write.reset();
+  InitInputs inputs;
+  inputs.call_plan = std::move(message.fds[0]);
+  for (int i = 0; i < 3; ++i) inputs.standard[i] = std::move(message.fds[std::size_t(i) + 1]);
+  inputs.channel = std::move(message.fds[4]);
+  inputs.host_proc = std::move(host_proc_);
+  inputs.zygote_life = std::move(life_.read);
+  init_main(plan_, std::move(inputs));
+}
+
+Status Zygote::launch(std::uint64_t call, sys::Message& message) {
+  if (message.fds.size() != 5) return fail(system_error("a launch lacks descriptors", EBADMSG));
+  int pidfd = -1;
+  clone_args args{};
+  args.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
+               CLONE_NEWCGROUP | CLONE_PIDFD;
+  args.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
+  args.exit_signal = SIGCHLD;
+  const long pid = ::syscall(SYS_clone3, &args, sizeof args);
+  if (pid < 0) return fail(system_error("clone3 of the sandbox's namespaces", errno));
+  if (pid == 0) run_init(message);
+  const OwnedFd owned(pidfd);
+  calls_[static_cast<pid_t>(pid)] = call;
+  Note launched;
+  launched.kind = Kind::kLaunched;
+  launched.call = call;
+  tell(launched, std::span<const int>(&pidfd, 1));
+  return {};
+}
+
+void Zygote::reap() {
+  while (true) {
+    Note ended;
+    ended.kind = Kind::kEnded;
+    const pid_t pid = ::wait4(-1, &ended.wait_status, WNOHANG | __WALL, &ended.usage);
+    if (pid <= 0) return;
+    const auto found = calls_.find(pid);
+    if (found == calls_.end()) continue;
+    ended.call = found->second;
+    calls_.erase(found);
+    tell(ended);
+  }
+}
+
+void Zygote::end_all() {
+  for (const auto& [pid, call] : calls_) ::kill(pid, SIGKILL);
+  while (::waitpid(-1, nullptr, __WALL) > 0 || errno == EINTR) {
+  }
+}
+
+int Zygote::serve() {
+  sigset_t mask;
+  sigfillset(&mask);
+  ::sigprocmask(SIG_SETMASK, &mask, nullptr);
+  sigset_t children;
+  sigemptyset(&children);
+  sigaddset(&children, SIGCHLD);
+  signals_.reset(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
+
+  while (true) {
+    struct pollfd events[2] = {{control_.get(), POLLIN, 0}, {signals_.get(), POLLIN, 0}};
+    if (::poll(events, 2, -1) < 0 && errno != EINTR) break;
+    if (events[1].revents != 0) {
+      struct signalfd_siginfo info {};
+      (void)!::read(signals_.get(), &info, sizeof info);
+      reap();
+    }
+    if (events[0].revents == 0) continue;
+    auto message = sys::receive_message(control_.get());
+    if (!message || message->data.empty()) break;  // the server is gone
+    const auto note = decode_note(message->data);
+    if (!note) break;
+    if (note->kind == Kind::kConfigure) {
+      if (auto done = configure(*message); !done) {
+        tell_failure(0, std::move(done).error());
+        break;
+      }
+    } else if (note->kind == Kind::kLaunch) {
+      if (auto done = launch(note->call, *message); !done) {
+        tell_failure(note->call, std::move(done).error());
+      }
+    }
+  }
+  end_all();
+  return 0;
+}
+
+}  // namespace
+
+int zygote_main(OwnedFd control) {
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  ::prctl(PR_SET_NAME, "mayfly-zygote", 0, 0, 0);
+  return Zygote(std::move(control)).serve();
+}
+
+}  // namespace mayfly::sandbox

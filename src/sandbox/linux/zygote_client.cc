@@ -1,0 +1,135 @@
+#include "sandbox/linux/zygote_client.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/sys.h"
+#include "sandbox/linux/id_mapping.h"
+#include "sandbox/linux/messages.h"
+#include "sandbox/linux/root_builder.h"
+
+namespace mayfly::sandbox {
+namespace {
+
+constexpr const char* kZygoteName = "mayfly-zygote";
+constexpr int kControlFd = 3;
+
+class SpawnSetup {
+ public:
+  SpawnSetup() {
+    ::posix_spawn_file_actions_init(&actions_);
+    ::posix_spawnattr_init(&attributes_);
+  }
+  SpawnSetup(const SpawnSetup&) = delete;
+  SpawnSetup& operator=(const SpawnSetup&) = delete;
+  ~SpawnSetup() {
+    ::posix_spawn_file_actions_destroy(&actions_);
+    ::posix_spawnattr_destroy(&attributes_);
+  }
+  Result<pid_t> spawn(int control) {
+    ::posix_spawn_file_actions_adddup2(&actions_, control, kControlFd);
+    for (const int fd : {0, 1, 2}) {
+      ::posix_spawn_file_actions_addopen(&actions_, fd, "/dev/null", O_RDWR, 0);
+    }
+    ::posix_spawn_file_actions_addclosefrom_np(&actions_, kControlFd + 1);
+    sigset_t all;
+    sigfillset(&all);
+    ::posix_spawnattr_setsigmask(&attributes_, &all);
+    ::posix_spawnattr_setsigdefault(&attributes_, &all);
+    ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                                 POSIX_SPAWN_SETSID);
+    std::string name = kZygoteName;
+    char* argv[] = {name.data(), nullptr};
+    char* envp[] = {nullptr};
+    pid_t pid = 0;
+    const int failed = ::posix_spawn(&pid, "/proc/self/exe", &actions_, &attributes_, argv, envp);
+    if (failed != 0) return fail(system_error("posix_spawn of a zygote", failed));
+    return pid;
+  }
+
+ private:
+  posix_spawn_file_actions_t actions_;
+  posix_spawnattr_t attributes_;
+};
+
+// What root opens for a zygote that will not be root any more.
+Result<std::vector<OwnedFd>> detach_all(const RootPlan& plan) {
+  std::vector<OwnedFd> mounts;
+  OwnedFd mapping;
+  for (const Source& source : plan.sources) {
+    if (source.mapped && !mapping.valid()) {
+      mapping = TRY(make_id_mapping(plan.identity.host_uid, plan.identity.host_gid));
+    }
+    auto mount = detach(source, mapping.get());
+    if (!mount && source.mapped) {
+      return fail(std::move(mount).error().with_remedy(
+          "The file system of " + source.path +
+          " cannot be idmapped (Linux 5.12, not on overlayfs or NFS): give the directory to an "
+          "ordinary user with chown, or run Mayfly as that user"));
+    }
+    mounts.push_back(TRY(std::move(mount)));
+  }
+  return mounts;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ZygoteProcess>> spawn_zygote() {
+  auto [ours, theirs] = TRY(sys::socketpair_seqpacket());
+  // dup2 to the number that it already has would leave it close-on-exec.
+  if (theirs.get() == kControlFd) {
+    theirs.reset(::fcntl(theirs.get(), F_DUPFD_CLOEXEC, kControlFd + 1));
+  }
+  const pid_t pid = TRY(SpawnSetup().spawn(theirs.get()));
+  auto zygote = std::make_unique<ZygoteProcess>();
+  zygote->control = std::move(ours);
+  zygote->pidfd = TRY(sys::pidfd_open(pid));
+  return zygote;
+}
+
+Status configure_zygote(const ZygoteProcess& zygote, const RootPlan& plan) {
+  const OwnedFd bytes = TRY(sys::memfd("root-plan", encode(plan)));
+  std::vector<OwnedFd> mounts;
+  if (::geteuid() == 0) mounts = TRY(detach_all(plan));
+  std::vector<int> fds{bytes.get()};
+  for (const OwnedFd& mount : mounts) fds.push_back(mount.get());
+  if (fds.size() > sys::kMaxMessageFds) {
+    return fail(input_error(ErrorCode::kInvalidConfiguration, "filesystem",
+                            std::to_string(mounts.size()), "too many paths for one sandbox",
+                            "Name fewer paths, or directories that contain them"));
+  }
+  Note note;
+  note.kind = Kind::kConfigure;
+  return sys::send_message(zygote.control.get(), encode(note), fds);
+}
+
+Status launch(const ZygoteProcess& zygote, std::uint64_t call, const LaunchFds& fds) {
+  const std::array<int, 5> numbers = {fds.call_plan.get(), fds.standard[0].get(),
+                                      fds.standard[1].get(), fds.standard[2].get(),
+                                      fds.channel.get()};
+  Note note;
+  note.kind = Kind::kLaunch;
+  note.call = call;
+  return sys::send_message(zygote.control.get(), encode(note), numbers);
+}
+
+void reap_zygote(const ZygoteProcess& zygote) {
+  siginfo_t info{};
+  while (::waitid(P_PIDFD, static_cast<id_t>(zygote.pidfd.get()), &info, WEXITED) < 0 &&
+         errno == EINTR) {
+  }
+}
+
+Result<std::unique_ptr<Prestart>> prestart() { return TRY(spawn_zygote()); }
+
+std::optional<int> helper_main(int argc, char** argv) {
+  if (argc != 1 || argv[0] != std::string_view(kZygoteName)) return std::nullopt;
+  return zygote_main(OwnedFd(kControlFd));
+}
+
+}  // namespace mayfly::sandbox

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "sandbox/profile.h"
+#include "sandbox/workspace.h"
+
+namespace mayfly::sandbox {
+
+enum class Access { kRead, kWrite };
+
+// Whose files a mount shows. kMapped: files of host uid 0 appear as the sandbox's own, by an
+// idmapped mount (Linux 5.12), because the sandbox itself never has host uid 0.
+enum class Ownership { kAsOnHost, kMapped };
+
+// One host path that is visible inside. `destination` is absolute and normal.
+struct MountRule {
+  std::string source;
+  std::string destination;
+  Access access = Access::kRead;
+  Ownership ownership = Ownership::kAsOnHost;
+  std::string rule;  // which rule of which profile asked for it, for people and receipts
+
+  bool operator==(const MountRule&) const = default;
+};
+
+// A file that exists only inside, read-only.
+struct GeneratedFile {
+  std::string path;
+  std::string content;
+
+  bool operator==(const GeneratedFile&) const = default;
+};
+
+// Who the sandbox is. `host_uid` and `host_gid` are never 0: sysctl and other permission checks of
+// the kernel compare with the *global* uid 0 and ignore capabilities.
+struct Identity {
+  uid_t host_uid = 0;
+  gid_t host_gid = 0;
+  uid_t inside_uid = 0;
+  gid_t inside_gid = 0;
+  std::string user;
+  std::string home;
+  std::string hostname;
+
+  bool operator==(const Identity&) const = default;
+};
+
+// What one sandbox may touch and use, resolved for one user and one set of workspaces: a plain
+// immutable value. The same policy gives the same digest.
+struct Policy {
+  std::string profile;
+  Identity identity;
+  std::vector<Workspace> workspaces;  // the first is where commands start
+  WorkspaceAccess workspace_access = WorkspaceAccess::kReadWrite;
+  std::vector<MountRule> mounts;      // parents before children
+  std::vector<std::string> hidden;    // paths covered by an empty file or directory
+  std::vector<std::pair<std::string, std::string>> links;  // path, target
+  std::vector<GeneratedFile> files;
+  std::vector<std::string> protected_directories;  // relative to each workspace, read-only inside
+  std::vector<std::pair<std::string, std::string>> environment;  // complete, sorted by name
+  NetworkMode network = NetworkMode::kNone;
+  Limits limits;  // memory_bytes resolved, open_files within the hard limit
+
+  bool operator==(const Policy&) const = default;
+};
+
+// The paths at which a sandbox keeps what is not the host's.
+inline constexpr const char* kScratchPath = "/scratch";  // the caller's own, lives with the server
+
+// A stable text of everything in `policy`, for people, digests and comparisons.
+std::string to_text(const Policy& policy);
+// 64 bits of `to_text` as 16 hexadecimal digits: names a policy, proves nothing.
+std::string digest(const Policy& policy);
+
+// What a policy is resolved against. `environment` is the server's own.
+struct Host {
+  HostUser user;                       // who runs the server
+  std::vector<std::string> workspaces;  // host paths, as given
+  std::vector<std::pair<std::string, std::string>> environment;
+  std::string cache_root;              // empty: no caches
+  uid_t spare_uid = 0;                 // the sandbox's host uid when user and workspace are root's
+};
+
+// Resolves `profile` for `host`. Creates nothing but the cache directories that it mounts.
+// E1003/E1004 for an unusable workspace; E2002 when user and workspace rule each other out.
+Result<Policy> resolve(const Profile& profile, const Host& host);
+
+}  // namespace mayfly::sandbox

@@ -1,0 +1,95 @@
+#include "sandbox/profile.h"
+
+#include "base/text.h"
+
+namespace mayfly::sandbox {
+namespace {
+
+// What programs need of /etc to run: libraries, certificates, names of protocols, alternatives. No
+// accounts, no keys, no host configuration.
+const std::vector<std::string>& system_paths() {
+  static const std::vector<std::string> paths = {
+      "/usr",
+      "/etc/alternatives",
+      "/etc/bash.bashrc",
+      "/etc/ca-certificates",
+      "/etc/ca-certificates.conf",
+      "/etc/crypto-policies",
+      "/etc/debian_version",
+      "/etc/fonts",
+      "/etc/gai.conf",
+      "/etc/gprofng.rc",
+      "/etc/host.conf",
+      "/etc/inputrc",
+      "/etc/java-11-openjdk",
+      "/etc/java-17-openjdk",
+      "/etc/java-21-openjdk",
+      "/etc/ld.so.cache",
+      "/etc/ld.so.conf",
+      "/etc/ld.so.conf.d",
+      "/etc/localtime",
+      "/etc/lsb-release",
+      "/etc/magic",
+      "/etc/mailcap",
+      "/etc/maven",
+      "/etc/mime.types",
+      "/etc/nanorc",
+      "/etc/networks",
+      "/etc/os-release",
+      "/etc/perl",
+      "/etc/pki",
+      "/etc/profile",
+      "/etc/profile.d",
+      "/etc/protocols",
+      "/etc/python3",
+      "/etc/python3.11",
+      "/etc/python3.12",
+      "/etc/python3.13",
+      "/etc/rpc",
+      "/etc/services",
+      "/etc/shells",
+      "/etc/ssl/certs",
+      "/etc/ssl/openssl.cnf",
+      "/etc/terminfo",
+      "/etc/timezone",
+      "/etc/vim",
+      "/etc/xattr.conf",
+  };
+  return paths;
+}
+
+Profile default_profile() {
+  Profile profile;
+  profile.name = "default";
+  profile.description =
+      "For an agent at work on a developer's project: the system is read-only, the workspace is "
+      "writable, there is no network, and nothing else of the host is there.";
+  profile.read = system_paths();
+  return profile;
+}
+
+Profile readonly_profile() {
+  Profile profile = default_profile();
+  profile.name = "readonly";
+  profile.description =
+      "For looking without touching: as default, but the workspace is read-only and no cache is "
+      "kept.";
+  profile.workspace = WorkspaceAccess::kReadOnly;
+  profile.cache = CacheMode::kOff;
+  return profile;
+}
+
+}  // namespace
+
+std::vector<std::string> shipped_profiles() { return {"default", "readonly"}; }
+
+Result<Profile> find_profile(const std::string& name) {
+  if (name == "default") return default_profile();
+  if (name == "readonly") return readonly_profile();
+  const std::string near = text::nearest(name, shipped_profiles());
+  return fail(input_error(ErrorCode::kUnknownProfile, "profile", name, "there is no such profile",
+                          near.empty() ? "Use one of: " + text::join(shipped_profiles(), ", ")
+                                       : "Did you mean \"" + near + "\"?"));
+}
+
+}  // namespace mayfly::sandbox

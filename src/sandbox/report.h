@@ -1,0 +1,122 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+namespace mayfly::sandbox {
+
+// What ended a call. kSetup: the program never started.
+enum class EndedBy {
+  kExit,
+  kSignal,
+  kTimeout,
+  kCpu,
+  kMemory,
+  kPids,
+  kDisk,
+  kOutput,
+  kSeccomp,
+  kCancelled,
+  kSetup,
+};
+const char* to_string(EndedBy ended_by);
+
+enum class ViolationKind { kFilesystem, kNetwork, kSyscall, kCapability, kResource, kHostCode };
+const char* to_string(ViolationKind kind);
+
+// Something that the sandbox stopped, as the kernel or the supervisor saw it: never guessed from
+// what a program printed. Equal ones are counted.
+struct Violation {
+  ViolationKind kind = ViolationKind::kSyscall;
+  std::string operation;  // "mount", "unshare", "limit"
+  std::string target;     // a path, "CLONE_NEWUSER", "AF_VSOCK": one printable line
+  std::string rule;       // "default: syscalls"
+  std::string errno_name;  // "EPERM", or empty
+  std::uint64_t count = 1;
+  bool retryable = false;
+  std::string remedy;
+
+  bool operator==(const Violation&) const = default;
+};
+
+// How long one stage of setting up took.
+struct StageTime {
+  std::string stage;
+  microseconds took{0};
+};
+
+// A value that this host or this version cannot give, and why.
+struct Unavailable {
+  std::string what;
+  std::string why;
+};
+
+struct Usage {
+  microseconds wall{0};
+  microseconds user{0};
+  microseconds system{0};
+  std::optional<std::uint64_t> peak_memory_bytes;
+  std::optional<std::uint64_t> peak_processes;
+  std::uint64_t voluntary_switches = 0;
+  std::uint64_t involuntary_switches = 0;
+  std::uint64_t minor_faults = 0;
+  std::uint64_t major_faults = 0;
+  std::vector<StageTime> setup;
+};
+
+// A limit, what it was and how far the call went, in the unit that its name ends with.
+struct LimitUse {
+  std::string name;  // "wall_ms", "memory_bytes", "processes"
+  std::uint64_t limit = 0;
+  std::optional<std::uint64_t> used;
+  bool reached = false;
+};
+
+// One stream of a call's output: kept whole, in memory while small, in an unlinked file after that.
+// Written by the engine's thread only; reading is safe from any thread at any time.
+class OutputStream {
+ public:
+  OutputStream();
+  ~OutputStream();
+  OutputStream(const OutputStream&) = delete;
+  OutputStream& operator=(const OutputStream&) = delete;
+
+  void append(const char* data, std::size_t size);
+  std::uint64_t size() const;
+  // At most `size` bytes from `offset` on; shorter at the end.
+  std::string read(std::uint64_t offset, std::size_t size) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// The receipt's facts. The program's fate (`exit_code`, `signal`) and the sandbox's
+// (`setup_error`) are different things: exactly one of the three is set once a call has ended.
+struct Report {
+  std::string call_id;
+  std::string profile;
+  std::string tier = "full";
+  std::string policy_digest;
+  EndedBy ended_by = EndedBy::kExit;
+  std::optional<int> exit_code;
+  std::optional<int> signal;
+  std::optional<Error> setup_error;  // message names the stage
+  Usage usage;
+  std::vector<LimitUse> limits;
+  std::vector<Violation> violations;    // grouped, ordered by first time
+  std::uint64_t violations_total = 0;
+  std::vector<std::string> layers;      // what was really in force
+  std::vector<Unavailable> unavailable;
+  std::shared_ptr<OutputStream> out;
+  std::shared_ptr<OutputStream> err;
+  bool left_files_in_tmp = false;
+};
+
+}  // namespace mayfly::sandbox

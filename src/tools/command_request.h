@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "mcp/tool.h"
+#include "sandbox/engine.h"
+#include "sandbox/policy.h"
+#include "tools/receipt.h"
+#include "tools/workbench.h"
+
+namespace mayfly::tools {
+
+// A limit that a caller may lower.
+struct LimitField {
+  const char* name;
+  std::uint64_t sandbox::Limits::* value;
+};
+inline constexpr LimitField kLimitFields[] = {
+    {"memory_bytes", &sandbox::Limits::memory_bytes},
+    {"processes", &sandbox::Limits::processes},
+    {"open_files", &sandbox::Limits::open_files},
+    {"file_bytes", &sandbox::Limits::file_bytes},
+    {"output_bytes", &sandbox::Limits::output_bytes},
+    {"tmp_bytes", &sandbox::Limits::tmp_bytes},
+};
+
+enum class Place { kForeground, kBackground };
+
+// The arguments of run_command, understood: what to run, under which policy, and how to answer.
+struct CommandRequest {
+  std::shared_ptr<const sandbox::Policy> policy;
+  sandbox::Command command;
+  std::string summary;  // the command, short, on one line
+  Place place = Place::kForeground;
+  milliseconds wait{0};
+  OutputChoice output;
+  ReceiptForm form = ReceiptForm::kLean;
+};
+
+// `arguments` conform to the tool's schema already; this checks what a schema cannot say. E5001 for
+// what contradicts itself, E2003 for a limit above the policy's, E1002 for a profile not offered.
+Result<CommandRequest> parse_command_request(const mcp::Json& arguments, Workbench& bench);
+
+// Also read by get_job.
+Result<ReceiptForm> parse_receipt_form(const mcp::Json& arguments, ReceiptForm otherwise);
+std::size_t parse_max_chars(const mcp::Json& arguments);
+milliseconds parse_wait(const mcp::Json& arguments, milliseconds otherwise, milliseconds most);
+
+}  // namespace mayfly::tools

@@ -1,0 +1,193 @@
+#include "tools/receipt.h"
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+#include <utility>
+
+#include "tools/receipt_text.h"
+
+namespace mayfly::tools {
+namespace {
+
+using mcp::Json;
+using sandbox::EndedBy;
+using sandbox::Report;
+
+constexpr std::size_t kMostViolations = 20;
+
+std::optional<Excerpt> show(const std::shared_ptr<sandbox::OutputStream>& stream,
+                            const OutputChoice& choice, std::size_t budget, Growth growth) {
+  if (!stream) return Excerpt{};
+  if (choice.offset) return page(*stream, *choice.offset, budget, growth);
+  return head_and_tail(*stream, budget, growth);
+}
+
+// Of two streams that do not both fit, stderr gets what stdout leaves, and at least a third.
+std::size_t stderr_share(std::size_t budget, std::uint64_t out_bytes, std::uint64_t err_bytes) {
+  const auto left = static_cast<std::size_t>(budget - std::min<std::uint64_t>(budget, out_bytes));
+  const std::size_t share = std::max(left, budget / 3);
+  return static_cast<std::size_t>(std::min<std::uint64_t>(share, err_bytes));
+}
+
+Json usage(const Snapshot& call) {
+  Json out = {{"wall_ms", call.age.count()}};
+  if (call.running()) return out;
+  const sandbox::Usage& used = call.outcome->report.usage;
+  out["wall_ms"] = std::chrono::duration_cast<milliseconds>(used.wall).count();
+  out["cpu_ms"] = std::chrono::duration_cast<milliseconds>(used.user + used.system).count();
+  if (used.peak_memory_bytes) out["peak_memory_bytes"] = *used.peak_memory_bytes;
+  return out;
+}
+
+void add_output(Json& out, const Snapshot& call) {
+  if (call.err && !call.err->text.empty()) out["stderr"] = call.err->text;
+  if (call.out && call.out->encoding != Encoding::kUtf8) {
+    out["stdout_encoding"] = to_string(call.out->encoding);
+  }
+  if (call.err && call.err->encoding != Encoding::kUtf8) {
+    out["stderr_encoding"] = to_string(call.err->encoding);
+  }
+  if (call.truncated()) {
+    out["truncated"] = true;
+    if (call.out) out["stdout_bytes"] = call.out->total;
+    if (call.err) out["stderr_bytes"] = call.err->total;
+  }
+  if (const auto next = next_offset(call)) out["next_offset"] = *next;
+}
+
+Json limits(const Report& report) {
+  Json out = Json::array();
+  for (const sandbox::LimitUse& limit : report.limits) {
+    if (!worth_saying(limit)) continue;
+    Json entry = {{"name", limit.name}, {"limit", limit.limit}};
+    if (limit.used) entry["used"] = *limit.used;
+    entry["reached"] = limit.reached;
+    out.push_back(std::move(entry));
+  }
+  return out;
+}
+
+Json violations(const Report& report) {
+  Json out = Json::array();
+  for (const sandbox::Violation& violation : report.violations) {
+    if (out.size() == kMostViolations) break;
+    out.push_back(violation_json(violation));
+  }
+  return out;
+}
+
+void add_findings(Json& out, const Report& report) {
+  if (!report.violations.empty()) {
+    out["violations"] = violations(report);
+    if (report.violations.size() > kMostViolations) {
+      out["violations_total"] = report.violations_total;
+    }
+  }
+  if (Json reached = limits(report); !reached.empty()) out["limits"] = std::move(reached);
+  if (report.tier != "full") out["enforcement"] = report.layers;
+  if (report.left_files_in_tmp) out["note"] = kTmpNote;
+}
+
+Json structured(const Snapshot& call, ReceiptForm form) {
+  Json out = Json::object();
+  if (call.running()) {
+    out["status"] = "running";
+  } else {
+    const Report& report = call.outcome->report;
+    out["status"] = status_of(report);
+    out["ended_by"] = to_string(report.ended_by);
+    if (report.exit_code) out["exit_code"] = *report.exit_code;
+    if (report.signal) out["signal"] = signal_name(*report.signal);
+  }
+  if (!call.job_id.empty()) out["job_id"] = call.job_id;
+  out["stdout"] = call.out ? call.out->text : "";
+  add_output(out, call);
+  out["usage"] = usage(call);
+  out["sandbox"] = sandbox_label(call);
+  if (!call.running()) {
+    add_findings(out, call.outcome->report);
+    if (form == ReceiptForm::kFull) out["receipt"] = call.outcome->full_receipt;
+  }
+  return out;
+}
+
+Json of_type(const char* type) { return {{"type", type}}; }
+
+Json objects() { return {{"type", "array"}, {"items", of_type("object")}}; }
+
+}  // namespace
+
+bool Snapshot::truncated() const { return (out && out->truncated) || (err && err->truncated); }
+
+Snapshot snapshot(const Job& job, const OutputChoice& choice) {
+  Snapshot call;
+  call.profile = job.profile();
+  // The outcome first: the streams of a finished call do not change any more.
+  call.outcome = job.outcome();
+  call.age = job.age();
+  const Growth growth = call.outcome ? Growth::kComplete : Growth::kGrowing;
+  const auto out = job.out();
+  const auto err = job.err();
+  if (choice.stream || choice.offset) {
+    const bool wants_err = choice.stream == StreamName::kStderr;
+    (wants_err ? call.err : call.out) =
+        show(wants_err ? err : out, choice, choice.max_chars, growth);
+    return call;
+  }
+  const std::size_t err_budget =
+      stderr_share(choice.max_chars, out ? out->size() : 0, err ? err->size() : 0);
+  call.out = show(out, choice, choice.max_chars - err_budget, growth);
+  call.err = show(err, choice, err_budget, growth);
+  return call;
+}
+
+mcp::ToolResult receipt(const Snapshot& call, ReceiptForm form) {
+  mcp::ToolResult result;
+  if (!call.running() && call.outcome->report.setup_error) {
+    result = mcp::error_result(*call.outcome->report.setup_error);
+  } else {
+    result.content.emplace_back(mcp::TextContent{receipt_text(call, form)});
+    result.structured = structured(call, form);
+  }
+  if (!call.running()) result.meta[kReceiptMetaKey] = call.outcome->full_receipt;
+  return result;
+}
+
+mcp::Json receipt_schema() {
+  Json properties = Json::object();
+  properties["status"] = {{"type", "string"}, {"enum", {"exited", "running", "killed"}}};
+  for (const char* name : {"ended_by", "signal", "job_id", "stdout", "stderr", "stdout_encoding",
+                           "stderr_encoding", "sandbox", "note"}) {
+    properties[name] = of_type("string");
+  }
+  for (const char* name :
+       {"exit_code", "stdout_bytes", "stderr_bytes", "next_offset", "violations_total"}) {
+    properties[name] = of_type("integer");
+  }
+  properties["truncated"] = of_type("boolean");
+  properties["usage"] = {{"type", "object"}, {"required", {"wall_ms"}}};
+  properties["violations"] = objects();
+  properties["limits"] = objects();
+  properties["enforcement"] = {{"type", "array"}, {"items", of_type("string")}};
+  properties["receipt"] = of_type("object");
+  return {{"type", "object"},
+          {"properties", std::move(properties)},
+          {"required", {"status", "stdout", "usage", "sandbox"}},
+          {"additionalProperties", false}};
+}
+
+const char* status_of(const Report& report) {
+  if (report.setup_error) return "failed_to_start";
+  return report.ended_by == EndedBy::kExit ? "exited" : "killed";
+}
+
+std::string signal_name(int signal) {
+  if (const char* name = ::sigabbrev_np(signal)) return std::string("SIG") + name;
+  if (signal >= SIGRTMIN && signal <= SIGRTMAX) {
+    return "SIGRTMIN+" + std::to_string(signal - SIGRTMIN);
+  }
+  return "SIG" + std::to_string(signal);
+}
+
+}  // namespace mayfly::tools

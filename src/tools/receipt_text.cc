@@ -1,0 +1,205 @@
+#include "tools/receipt_text.h"
+
+#include <vector>
+
+#include "base/text.h"
+#include "mcp/json.h"
+
+namespace mayfly::tools {
+namespace {
+
+using sandbox::EndedBy;
+using sandbox::Report;
+
+constexpr const char* kDot = " · ";
+constexpr std::size_t kMostViolations = 20;
+
+std::string amount(const std::string& name, std::uint64_t value) {
+  return name.ends_with("_bytes") ? text::human_bytes(value)
+         : name.ends_with("_ms")  ? std::to_string(value) + " ms"
+                                  : std::to_string(value);
+}
+
+// The limit that ended the call, as the report has it.
+std::string reached_limit(const Report& report, const std::string& name) {
+  for (const sandbox::LimitUse& limit : report.limits) {
+    if (limit.name == name && limit.reached) return " " + amount(name, limit.limit);
+  }
+  return "";
+}
+
+std::string reason(const Report& report) {
+  switch (report.ended_by) {
+    case EndedBy::kExit:
+    case EndedBy::kSignal:
+      return "";
+    case EndedBy::kTimeout: {
+      const std::string limit = reached_limit(report, "wall_ms");
+      return limit.empty() ? "timeout" : "timeout after" + limit;
+    }
+    case EndedBy::kMemory:
+      return "memory limit" + reached_limit(report, "memory_bytes");
+    case EndedBy::kPids:
+      return "process limit" + reached_limit(report, "processes");
+    case EndedBy::kOutput:
+      return "output limit" + reached_limit(report, "output_bytes");
+    case EndedBy::kDisk:
+      return "disk limit" + reached_limit(report, "file_bytes");
+    case EndedBy::kCpu:
+      return "cpu limit" + reached_limit(report, "cpu_ms");
+    case EndedBy::kSeccomp:
+    case EndedBy::kCancelled:
+    case EndedBy::kSetup:
+      return to_string(report.ended_by);
+  }
+  return "";
+}
+
+std::string headline(const Snapshot& call) {
+  if (call.running()) {
+    return text::join({"running", "job " + call.job_id, std::to_string(call.age.count()) + " ms",
+                       sandbox_label(call)},
+                      kDot);
+  }
+  const Report& report = call.outcome->report;
+  const auto wall = std::chrono::duration_cast<milliseconds>(report.usage.wall).count();
+  std::vector<std::string> parts = {ending(report), std::to_string(wall) + " ms"};
+  if (report.usage.peak_memory_bytes) {
+    parts.push_back(text::human_bytes(*report.usage.peak_memory_bytes));
+  }
+  parts.push_back(sandbox_label(call));
+  return text::join(parts, kDot);
+}
+
+void add_line(std::string& out, const std::string& line) {
+  if (!out.empty() && out.back() != '\n') out += '\n';
+  out += line;
+}
+
+void add_stream(std::string& out, const Excerpt& excerpt, const char* name) {
+  if (excerpt.encoding == Encoding::kBase64) {
+    add_line(out, "--- " + std::string(name) + " is binary, in base64\n");
+  }
+  out += excerpt.text;
+}
+
+// What a reader must know about a stream beyond its text.
+void add_stream_notes(std::string& out, const std::optional<Excerpt>& excerpt,
+                      const std::string& name, const std::string& job_id) {
+  if (!excerpt) return;
+  if (excerpt->encoding == Encoding::kRepaired) {
+    add_line(out, name + ": bytes that are not text are shown as \xEF\xBF\xBD");
+  }
+  if (!excerpt->truncated) return;
+  std::string line = name + ": cut, " + std::to_string(excerpt->total) +
+                     " bytes in all; more from offset " + std::to_string(excerpt->next_offset);
+  if (!job_id.empty()) line += " with get_job, job_id " + job_id;
+  if (!job_id.empty() && name == "stderr") line += ", stream stderr";
+  add_line(out, line);
+}
+
+void add_findings(std::string& out, const Report& report) {
+  std::size_t shown = 0;
+  for (const sandbox::Violation& violation : report.violations) {
+    if (shown++ == kMostViolations) {
+      add_line(out, "denied: " + std::to_string(report.violations_total) + " in all");
+      break;
+    }
+    add_line(out, "denied: " + violation_line(violation));
+  }
+  for (const sandbox::LimitUse& limit : report.limits) {
+    if (worth_saying(limit)) add_line(out, "limit: " + limit_line(limit));
+  }
+  if (report.tier != "full") {
+    add_line(out, "enforced here: " + text::join(report.layers, ", "));
+  }
+  if (report.left_files_in_tmp) add_line(out, std::string("note: ") + kTmpNote);
+}
+
+}  // namespace
+
+std::string receipt_text(const Snapshot& call, ReceiptForm form) {
+  std::string body;
+  if (call.out) add_stream(body, *call.out, "stdout");
+  if (call.err && !call.err->text.empty()) {
+    add_line(body, "--- stderr\n");
+    add_stream(body, *call.err, "stderr");
+  }
+  std::string notes;
+  if (!call.running()) add_findings(notes, call.outcome->report);
+  add_stream_notes(notes, call.out, "stdout", call.job_id);
+  add_stream_notes(notes, call.err, "stderr", call.job_id);
+  if (call.running()) {
+    add_line(notes, "still running: get_job with wait_ms waits for it; next output is at offset " +
+                        std::to_string(next_offset(call).value_or(0)));
+  }
+
+  std::string out = headline(call);
+  if (!body.empty()) out += "\n\n" + body;
+  if (!notes.empty()) {
+    add_line(out, "---\n");
+    out += notes;
+  }
+  if (form == ReceiptForm::kFull && !call.running()) {
+    add_line(out, "--- receipt\n" + mcp::dump_json(call.outcome->full_receipt));
+  }
+  return out;
+}
+
+std::string ending(const Report& report) {
+  std::string out = report.signal      ? "killed by " + signal_name(*report.signal)
+                    : report.exit_code ? "exit " + std::to_string(*report.exit_code)
+                                       : "failed to start";
+  const std::string why = reason(report);
+  return why.empty() ? out : out + kDot + why;
+}
+
+std::string violation_line(const sandbox::Violation& violation) {
+  std::string out = std::string(to_string(violation.kind)) + " " + violation.operation;
+  if (!violation.target.empty()) out += " " + violation.target;
+  if (!violation.errno_name.empty()) out += ": " + violation.errno_name;
+  if (!violation.rule.empty()) out += " (" + violation.rule + ")";
+  if (violation.count > 1) out += ", " + std::to_string(violation.count) + " times";
+  out += violation.retryable ? "; a retry may help" : "; a retry cannot help";
+  if (!violation.remedy.empty()) out += ". Remedy: " + violation.remedy;
+  return out;
+}
+
+mcp::Json violation_json(const sandbox::Violation& violation) {
+  mcp::Json out = {{"kind", to_string(violation.kind)},
+                   {"operation", violation.operation},
+                   {"target", violation.target},
+                   {"rule", violation.rule}};
+  if (!violation.errno_name.empty()) out["errno"] = violation.errno_name;
+  out["count"] = violation.count;
+  out["retryable"] = violation.retryable;
+  if (!violation.remedy.empty()) out["remedy"] = violation.remedy;
+  return out;
+}
+
+bool worth_saying(const sandbox::LimitUse& limit) {
+  return limit.reached || (limit.used && limit.limit > 0 && *limit.used > limit.limit / 5 * 4);
+}
+
+std::string limit_line(const sandbox::LimitUse& limit) {
+  std::string out = limit.name + ": ";
+  if (limit.used) out += amount(limit.name, *limit.used) + " of ";
+  out += amount(limit.name, limit.limit);
+  if (limit.reached) out += " (reached)";
+  return out;
+}
+
+std::optional<std::uint64_t> next_offset(const Snapshot& call) {
+  // With both streams shown, stdout's; the marker in stderr's text has its own.
+  const std::optional<Excerpt>& shown = call.out ? call.out : call.err;
+  if (!shown) return std::nullopt;
+  if (shown->truncated) return shown->next_offset;
+  if (call.running()) return shown->next_offset;
+  return std::nullopt;
+}
+
+std::string sandbox_label(const Snapshot& call) {
+  return call.running() ? call.profile : call.profile + ":" + call.outcome->report.tier;
+}
+
+}  // namespace mayfly::tools

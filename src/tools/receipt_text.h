@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "mcp/tool.h"
+#include "sandbox/report.h"
+#include "tools/receipt.h"
+
+namespace mayfly::tools {
+
+// The lean receipt as text: a headline, the output, and a line for each thing worth saying.
+//   exit 0 · 12 ms · 3 MiB · default:full
+std::string receipt_text(const Snapshot& call, ReceiptForm form);
+
+// "killed by SIGKILL, timeout after 600000 ms": how a call ended, for a headline.
+std::string ending(const sandbox::Report& report);
+
+// "syscall mount "/": EPERM by default: syscalls, 3 times. A retry cannot help. Remedy: …"
+std::string violation_line(const sandbox::Violation& violation);
+mcp::Json violation_json(const sandbox::Violation& violation);
+
+// Reached, or above four fifths.
+bool worth_saying(const sandbox::LimitUse& limit);
+// "memory_bytes: 1.9 GiB of 2 GiB (reached)".
+std::string limit_line(const sandbox::LimitUse& limit);
+
+// Where reading goes on: set when something was left out, and while the call runs.
+std::optional<std::uint64_t> next_offset(const Snapshot& call);
+
+// "default:full"; only the profile while it runs, since the report names the tier.
+std::string sandbox_label(const Snapshot& call);
+
+inline constexpr const char* kTmpNote =
+    "files left in /tmp are gone; $SCRATCH keeps files between calls";
+
+}  // namespace mayfly::tools
