@@ -68,7 +68,8 @@ class Walk {
       add(path, given, "must be " + dump_json(*only));
     }
     const Json* allowed = member(schema, "enum");
-    if (allowed == nullptr || std::find(allowed->begin(), allowed->end(), given) != allowed->end()) {
+    if (allowed == nullptr ||
+        std::find(allowed->begin(), allowed->end(), given) != allowed->end()) {
       return;
     }
     std::vector<std::string> names;
@@ -76,7 +77,8 @@ class Walk {
       if (choice.is_string()) names.push_back(choice.get<std::string>());
     }
     const std::string near = given.is_string() ? text::nearest(shown(given), names) : "";
-    add(path, given, "must be one of " + listed(*allowed), near.empty() ? "" : "use \"" + near + "\"");
+    add(path, given, "must be one of " + listed(*allowed),
+        near.empty() ? "" : "use \"" + near + "\"");
   }
 
   // True if the count fits; `unit` as in "characters".
@@ -85,10 +87,12 @@ class Walk {
     const Json* low = member(schema, least);
     const Json* high = member(schema, most);
     if (low != nullptr && low->is_number() && static_cast<double>(given) < low->get<double>()) {
-      message = "must have at least " + dump_json(*low) + " " + unit + ", has " + std::to_string(given);
+      message =
+          "must have at least " + dump_json(*low) + " " + unit + ", has " + std::to_string(given);
     } else if (high != nullptr && high->is_number() &&
                static_cast<double>(given) > high->get<double>()) {
-      message = "must have at most " + dump_json(*high) + " " + unit + ", has " + std::to_string(given);
+      message =
+          "must have at most " + dump_json(*high) + " " + unit + ", has " + std::to_string(given);
     }
     return message.empty();
   }

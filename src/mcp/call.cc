@@ -36,7 +36,8 @@ void Call::run(const Server::Tool& tool) {
   }
 }
 
-// The slot of a withdrawn call is given back here, not earlier: until now its job stood in the queue.
+// The slot of a withdrawn call is given back here, not earlier: until now its job stood in the
+// queue.
 std::optional<ToolCall> Call::begin() {
   const std::lock_guard lock(state_mutex_);
   if (!over_) return std::move(pending_);
@@ -50,21 +51,29 @@ void Call::finish(ToolResult result) {
     return abandon();
   }
   answer(result_message(id_, wire_->tool_result(std::move(result))));
+  let_go();
 }
 
+// What a handler does when its call was withdrawn, and a fault of it otherwise.
 void Call::abandon() {
-  answer(error_message(id_, {rpc::kInternalError, "the tool " + tool_ + " ended without an answer", {}}));
+  const std::string what = "the tool " + tool_ + " ended without an answer";
+  if (answer(error_message(id_, {rpc::kInternalError, what, {}}))) log(what);
+  let_go();
 }
 
-void Call::answer(const Outgoing& message) {
+bool Call::answer(Outgoing message) {
+  const std::lock_guard lock(state_mutex_);
+  if (std::exchange(over_, true)) return false;
+  table_->remove(id_, this);
+  sink_->send(std::move(message));
+  return true;
+}
+
+// The last thing that happens: whoever waits for the session to be idle may go on from here.
+void Call::let_go() {
   const auto self = shared_from_this();
   cancel_.disarm();
   const std::lock_guard lock(state_mutex_);
-  if (!over_) {
-    over_ = true;
-    table_->remove(id_, this);
-    sink_->send(message);
-  }
   slot_.release();
 }
 

@@ -30,7 +30,8 @@ class Call : public ToolReply::Sink, public InFlight, public std::enable_shared_
   };
   explicit Call(Setup setup);
 
-  // In a worker: checks the arguments and runs the handler, unless the call was withdrawn meanwhile.
+  // In a worker: checks the arguments and runs the handler, unless the call was withdrawn
+  // meanwhile.
   void run(const Server::Tool& tool);
 
   void finish(ToolResult result) override;
@@ -40,7 +41,9 @@ class Call : public ToolReply::Sink, public InFlight, public std::enable_shared_
 
  private:
   std::optional<ToolCall> begin();
-  void answer(const Outgoing& message);
+  // False if the call was over already.
+  bool answer(Outgoing message);
+  void let_go();
   void log(const std::string& line) const;
 
   const RequestId id_;

@@ -42,7 +42,8 @@ void spelled_value(Json& value, const Json& schema) {
   if (!value.is_string() || takes_type(schema, "string")) return;
   const auto& text = value.get_ref<const std::string&>();
   Json meant;
-  if (takes_type(schema, "boolean") && text.size() < kLongestScalar && is_boolean_word(text, meant)) {
+  if (takes_type(schema, "boolean") && text.size() < kLongestScalar &&
+      is_boolean_word(text, meant)) {
     value = std::move(meant);
     return;
   }
@@ -80,7 +81,8 @@ void coerce_arguments(Json& arguments, const Json& schema) {
   }
   if (arguments.is_object()) {
     coerce_members(arguments, schema);
-  } else if (const Json* items = member(schema, "items"); arguments.is_array() && items != nullptr) {
+  } else if (const Json* items = member(schema, "items");
+             arguments.is_array() && items != nullptr) {
     for (Json& item : arguments) coerce_arguments(item, *items);
   }
 }

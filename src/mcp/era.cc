@@ -26,7 +26,8 @@ RpcError incomplete_envelope(const Json& params, const std::string& hint) {
   if (missing.empty()) return {0, "", {}};
   std::string names;
   for (const Json& name : missing) names += (names.empty() ? "" : ", ") + name.get<std::string>();
-  return {rpc::kInvalidParams, "params._meta lacks or mistypes: " + names + hint,
+  return {rpc::kInvalidParams,
+          "params._meta lacks or mistypes: " + names + hint,
           {{"missing", std::move(missing)}}};
 }
 
@@ -64,9 +65,9 @@ tl::expected<Era, RpcError> era_of(const Request& request, EraOption option, boo
         version != nullptr && version->is_string() ? version->get<std::string>() : ""));
   }
   return tl::unexpected(incomplete_envelope(
-      request.params,
-      option == EraOption::kAuto ? " (or send initialize first, for a revision before 2026-07-28)"
-                                 : ""));
+      request.params, option == EraOption::kAuto
+                          ? " (or send initialize first, for a revision before 2026-07-28)"
+                          : ""));
 }
 
 }  // namespace mayfly::mcp

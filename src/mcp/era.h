@@ -12,13 +12,14 @@ namespace mayfly::mcp {
 
 enum class Era { kModern, kLegacy };
 
-// `--era`: kLegacy serves as a server from before 2026 would, to which a claim means nothing; kModern
-// knows no handshake.
+// `--era`: kLegacy serves as a server from before 2026 would, to which a claim means nothing;
+// kModern knows no handshake.
 enum class EraOption { kAuto, kLegacy, kModern };
 
 namespace meta_key {
 inline constexpr std::string_view kProtocolVersion = "io.modelcontextprotocol/protocolVersion";
-inline constexpr std::string_view kClientCapabilities = "io.modelcontextprotocol/clientCapabilities";
+inline constexpr std::string_view kClientCapabilities =
+    "io.modelcontextprotocol/clientCapabilities";
 inline constexpr std::string_view kServerInfo = "io.modelcontextprotocol/serverInfo";
 inline constexpr std::string_view kProgressToken = "progressToken";
 }  // namespace meta_key

@@ -34,8 +34,9 @@ class CallSlots {
   std::atomic<std::size_t> taken_{0};
 };
 
-// The requests in flight on one connection, by id. Thread-safe. It also counts work that goes on after
-// its request was withdrawn: a handler needs time to stop, and that time counts against the limits.
+// The requests in flight on one connection, by id. Thread-safe. It also counts work that goes on
+// after its request was withdrawn: a handler needs time to stop, and that time counts against the
+// limits.
 class InFlightTable {
  public:
   // False if `id` is in flight already.

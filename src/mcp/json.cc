@@ -124,7 +124,8 @@ Result<Json> parse_json(std::string_view text, const JsonLimits& limits) {
   try {
     if (Json::sax_parse(text.begin(), text.end(), &builder)) return std::move(builder.root());
   } catch (const std::exception&) {
-    return fail(input_error(ErrorCode::kInvalidArgument, "", "", "the text could not be parsed", ""));
+    return fail(
+        input_error(ErrorCode::kInvalidArgument, "", "", "the text could not be parsed", ""));
   }
   return fail(input_error(ErrorCode::kInvalidArgument, "", "",
                           builder.fault().empty() ? "not valid JSON" : builder.fault(), ""));

@@ -19,8 +19,8 @@ struct JsonLimits {
   std::size_t values = 1'000'000;
 };
 
-// The value that `text` spells. Refused besides bad syntax: invalid UTF-8, a name given twice in one
-// object (two readers could disagree about it), numbers that no double holds. Never throws.
+// The value that `text` spells. Refused besides bad syntax: invalid UTF-8, a name given twice in
+// one object (two readers could disagree about it), numbers that no double holds. Never throws.
 Result<Json> parse_json(std::string_view text, const JsonLimits& limits = {});
 
 // `text` with invalid UTF-8 and unpaired surrogate escapes replaced by U+FFFD. Good for finding out

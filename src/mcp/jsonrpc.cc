@@ -67,8 +67,9 @@ Message read_message(Json value) {
     return invalid(request_id, rpc::kInvalidRequest, "\"method\" must be a string");
   }
   if (has_id && !request_id) {
-    return invalid({}, rpc::kInvalidRequest,
-                   "\"id\" must be an integer or a string of at most 1 KiB; a notification has none");
+    return invalid(
+        {}, rpc::kInvalidRequest,
+        "\"id\" must be an integer or a string of at most 1 KiB; a notification has none");
   }
   Json params = Json::object();
   if (const auto given = value.find("params"); given != value.end() && !given->is_null()) {
@@ -91,14 +92,14 @@ Message read_message(Json value) {
 Outgoing result_message(const RequestId& id, const Json& result) {
   Outgoing out;
   out.id = id;
-  out.text = R"({"jsonrpc":"2.0","id":)" + dump_json(id.to_json()) +
-             R"(,"result":)" + dump_json(result) + "}";
+  out.text = R"({"jsonrpc":"2.0","id":)" + dump_json(id.to_json()) + R"(,"result":)" +
+             dump_json(result) + "}";
   if (out.text.size() <= kMaxMessageBytes) return out;
-  return error_message(id, {rpc::kInternalError,
-                            "the answer has " + text::human_bytes(out.text.size()) +
-                                ", more than the " + text::human_bytes(kMaxMessageBytes) +
-                                " of one message; ask for less at a time",
-                            {}});
+  return error_message(
+      id, {rpc::kInternalError,
+           "the answer has " + text::human_bytes(out.text.size()) + ", more than the " +
+               text::human_bytes(kMaxMessageBytes) + " of one message; ask for less at a time",
+           {}});
 }
 
 Outgoing error_message(const std::optional<RequestId>& id, const RpcError& error,

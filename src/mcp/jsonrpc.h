@@ -14,8 +14,8 @@ namespace mayfly::mcp {
 
 class RequestId {
  public:
-  // Refused: null, booleans, anything with a fraction or an exponent, containers; strings over 1 KiB,
-  // since every answer would repeat them.
+  // Refused: null, booleans, anything with a fraction or an exponent, containers; strings over 1
+  // KiB, since every answer would repeat them.
   static std::optional<RequestId> from_json(const Json& value);
   Json to_json() const;
   auto operator<=>(const RequestId&) const = default;

@@ -19,8 +19,8 @@ namespace {
 
 constexpr std::uint64_t kLongestMatched = 4096;
 
-// Whether every pattern in `schema` is one that explain_faults guards by its maxLength. Where it does
-// not look (anyOf, $defs, patternProperties…) no pattern may stand at all.
+// Whether every pattern in `schema` is one that explain_faults guards by its maxLength. Where it
+// does not look (anyOf, $defs, patternProperties…) no pattern may stand at all.
 bool patterns_are_bounded(const Json& schema, bool guarded) {
   if (!schema.is_object()) return true;
   if (schema.contains("patternProperties")) return false;
@@ -89,7 +89,8 @@ Result<Schema> Schema::compile(const Json& schema) {
     auto compiled = std::make_unique<Compiled>();
     const nlohmann::json document = schema;
     const valijson::adapters::NlohmannJsonAdapter adapter(document);
-    valijson::SchemaParser(valijson::SchemaParser::kDraft7).populateSchema(adapter, compiled->schema);
+    valijson::SchemaParser(valijson::SchemaParser::kDraft7)
+        .populateSchema(adapter, compiled->schema);
     return Schema(std::move(compiled));
   } catch (const std::exception& refused) {
     return fail(not_checkable(std::string("not a usable JSON Schema: ") + refused.what()));
@@ -111,9 +112,11 @@ std::vector<Error> Schema::faults(const Json& value) const {
       errors.push_back(input_error(ErrorCode::kInvalidArgument, path_of(fault.context), "",
                                    fault.description, "see the tool's input schema"));
     }
-    if (errors.empty()) errors.push_back(not_checkable("the arguments do not fit the input schema"));
+    if (errors.empty())
+      errors.push_back(not_checkable("the arguments do not fit the input schema"));
   } catch (const std::exception& refused) {
-    errors.push_back(not_checkable(std::string("the arguments cannot be checked: ") + refused.what()));
+    errors.push_back(
+        not_checkable(std::string("the arguments cannot be checked: ") + refused.what()));
   }
   return errors;
 }

@@ -12,12 +12,13 @@ namespace mayfly::mcp {
 // Immutable after compilation and so usable from several threads.
 class Schema {
  public:
-  // Fails on what valijson cannot read, and on a `pattern` whose string has no `maxLength` of at most
-  // 4096 beside it: std::regex recurses once a character, and a long string would end the process.
+  // Fails on what valijson cannot read, and on a `pattern` whose string has no `maxLength` of at
+  // most 4096 beside it: std::regex recurses once a character, and a long string would end the
+  // process.
   static Result<Schema> compile(const Json& schema);
 
-  // Empty: `value` conforms. The texts are valijson's own; explain_faults has better ones for what it
-  // knows, and must have found nothing before this is asked (it checks `maxLength`).
+  // Empty: `value` conforms. The texts are valijson's own; explain_faults has better ones for what
+  // it knows, and must have found nothing before this is asked (it checks `maxLength`).
   std::vector<Error> faults(const Json& value) const;
 
   Schema(Schema&&) noexcept;

@@ -63,7 +63,8 @@ Status Server::compile_tools() {
       return fail(unusable(spec.name, "names have 1 to 40 characters of a-z, 0-9 and _"));
     }
     if (find_tool(spec.name) != nullptr) return fail(unusable(spec.name, "is registered twice"));
-    if (auto root = check_root(spec.name, spec.input_schema, "the input schema"); !root) return root;
+    if (auto root = check_root(spec.name, spec.input_schema, "the input schema"); !root)
+      return root;
     if (spec.output_schema) {
       auto root = check_root(spec.name, *spec.output_schema, "the output schema");
       if (!root) return root;

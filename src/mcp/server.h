@@ -25,15 +25,15 @@ struct ServerOptions {
   std::size_t workers = 8;
   // How long a modern client may keep tools/list and server/discover.
   milliseconds cache_ttl{60'000};
-  // Set: the server lists its tools, and answers each call with this. It runs no handler.
+  // Set: the server lists its tools, and answers every call with this. It runs no handler.
   std::optional<Error> startup_error;
   // Faults of the server itself, one line each, never an argument of a call. May be empty; called
-  // from any thread.
+  // from any thread until the server is destroyed and every reply is gone.
   std::function<void(const std::string&)> log;
 };
 
-// What serves: the tools, who we are, the threads. Knows no transport and no connection; a Session is
-// one connection. Thread-safe. Must outlive its sessions; a ToolReply may outlive both.
+// What serves: the tools, who we are, the threads. Knows no transport and no connection; a Session
+// is one connection. Thread-safe. Must outlive its sessions; a ToolReply may outlive both.
 //
 //   auto server = TRY(Server::make(info, instructions, std::move(tools), options));
 //   serve_stdio(*server, std::move(input), std::move(output), {});
@@ -45,9 +45,9 @@ class Server {
     Schema input;
   };
 
-  // `instructions` is asked at each handshake or discovery and is cut at 2 KiB, where clients cut it.
-  // Fails on a tool that clients would choke on: a bad or repeated name, a root schema that is no
-  // plain object, a schema that cannot be compiled.
+  // `instructions` is asked at each handshake or discovery, by any thread, and is cut at 2 KiB,
+  // where clients cut it. Fails on a tool that clients would choke on: a bad or repeated name, a
+  // root schema that is no plain object, a schema that cannot be compiled.
   static Result<std::unique_ptr<Server>> make(ServerInfo info,
                                               std::function<std::string()> instructions,
                                               ToolRegistry tools, ServerOptions options = {});

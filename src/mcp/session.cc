@@ -60,7 +60,8 @@ void Session::receive_parsed(Json message, const std::shared_ptr<MessageSink>& s
 void Session::refuse_oversized(std::size_t limit, const std::shared_ptr<MessageSink>& sink) {
   refuse(*sink, std::nullopt,
          {rpc::kInvalidRequest,
-          "the message is longer than " + text::human_bytes(limit) + " and was not read", {}});
+          "the message is longer than " + text::human_bytes(limit) + " and was not read",
+          {}});
 }
 
 void Session::receive_batch(Json messages, const std::shared_ptr<MessageSink>& sink) {
@@ -129,8 +130,8 @@ tl::expected<Method, RpcError> Session::method_for(const Request& request, bool 
   return method;
 }
 
-// The same for both eras: a modern notification carries no claim, so one cannot tell whose it is. One
-// that is unknown, or malformed, is ignored.
+// The same for both eras: a modern notification carries no claim, so one cannot tell whose it is.
+// One that is unknown, or malformed, is ignored.
 void Session::notice(const Notification& notification) {
   if (notification.method != "notifications/cancelled") return;
   const Json* id = member(notification.params, "requestId");

@@ -15,9 +15,9 @@
 
 namespace mayfly::mcp {
 
-// One connection: a stdio pipe, a legacy HTTP session, or a single modern HTTP request. It holds what
-// a legacy handshake settled and which requests are in flight; modern requests leave no trace once
-// they are answered. What it answers goes to the sink that came with the message.
+// One connection: a stdio pipe, a legacy HTTP session, or a single modern HTTP request. It holds
+// what a legacy handshake settled and which requests are in flight; modern requests leave no trace
+// once they are answered. What it answers goes to the sink that came with the message.
 //
 // Thread-safe. Messages are dispatched in the order of the calls; everything but tools/call is
 // answered before `receive` returns, which never waits for a handler.

@@ -43,7 +43,7 @@ struct ToolAnnotations {
 };
 
 struct ToolSpec {
-  std::string name;   // snake_case, at most 40 characters
+  std::string name;  // snake_case, at most 40 characters
   std::string title;
   std::string description;
   Json input_schema;  // root type "object", no root-level oneOf/anyOf/allOf
@@ -52,10 +52,10 @@ struct ToolSpec {
   Json meta = Json::object();
 };
 
-// Told once when the client withdraws a request or goes away. Thread-safe; copies share one state. A
-// callback that is set after the cancellation runs at once, in the setter's thread; otherwise it
-// runs in the thread that cancels, so it must not block. The answer of the call drops the callbacks:
-// one may own the call's own state, and is not told about what happens after the answer.
+// Told once when the client withdraws a request or goes away. Thread-safe; copies share one state.
+// A callback that is set after the cancellation runs at once, in the setter's thread; otherwise it
+// runs in the thread that cancels, so it must not block. The answer of the call drops the
+// callbacks: one may own the call's own state, and is not told about what happens after the answer.
 class CancelToken {
  public:
   CancelToken();
@@ -107,8 +107,8 @@ struct ToolCall {
   CancelToken cancel;
 };
 
-// Runs in a worker thread and must return soon: long work keeps the reply and answers later. What it
-// throws ends the call with an internal error.
+// Runs in a worker thread and must return soon: long work keeps the reply and answers later. What
+// it throws ends the call with an internal error.
 using ToolHandler = std::function<void(ToolCall, ToolReply)>;
 
 // The tools of one server, in the order in which they are listed. Filled before serving starts,

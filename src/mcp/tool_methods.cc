@@ -20,9 +20,9 @@ RpcError unknown_tool(const Server& server, const std::string& name) {
   for (const auto& entry : server.tools().entries()) names.push_back(entry.spec.name);
   const std::string near = name.size() <= kLongestName ? text::nearest(name, names) : "";
   const std::string shown = text::shorten(text::one_line(name), kLongestName);
-  return refused(ErrorCode::kNotFound, "name", shown, "unknown tool \"" + shown + "\"",
-                 near.empty() ? "the tools are " + text::join(names, ", ")
-                              : "call \"" + near + "\"");
+  return refused(
+      ErrorCode::kNotFound, "name", shown, "unknown tool \"" + shown + "\"",
+      near.empty() ? "the tools are " + text::join(names, ", ") : "call \"" + near + "\"");
 }
 
 Error busy(const CallSlots& slots) {
@@ -71,15 +71,15 @@ Outcome call_tool(Exchange& exchange, std::shared_ptr<const Wire> wire) {
     return refused(ErrorCode::kInvalidArgument, "name", "", "\"name\" must be a string",
                    "give the name of a tool");
   }
+  if (server.options().startup_error) {
+    return wire->tool_result(error_result(*server.options().startup_error));
+  }
   const Server::Tool* tool = server.find_tool(name->get<std::string>());
   if (tool == nullptr) return unknown_tool(server, name->get<std::string>());
   auto arguments = arguments_of(params);
   if (!arguments) {
     return refused(ErrorCode::kInvalidArgument, "arguments", "", "\"arguments\" must be an object",
                    "give an object, or leave it out for none");
-  }
-  if (server.options().startup_error) {
-    return wire->tool_result(error_result(*server.options().startup_error));
   }
   const auto& table = exchange.session.in_flight();
   CallSlot slot = CallSlot::take(server.slots(), table);
@@ -90,9 +90,9 @@ Outcome call_tool(Exchange& exchange, std::shared_ptr<const Wire> wire) {
                 meta != nullptr ? *meta : Json::object(), CancelToken()};
   Json token = progress_token(call.meta);
   const RequestId id = exchange.request.id;
-  auto started = std::make_shared<Call>(
-      Call::Setup{id, std::move(call), std::move(token), tool->entry->spec.output_schema.has_value(),
-                  wire, exchange.sink, table, std::move(slot), server.options().log});
+  auto started = std::make_shared<Call>(Call::Setup{
+      id, std::move(call), std::move(token), tool->entry->spec.output_schema.has_value(), wire,
+      exchange.sink, table, std::move(slot), server.options().log});
   if (!table->add(id, started)) {
     return RpcError{rpc::kInvalidRequest, "a request with this id is still being worked on", {}};
   }

@@ -46,6 +46,9 @@ std::string to_text(const Policy& policy) {
     if (mount.ownership == Ownership::kMapped) out += " (idmapped)";
     out += "  [" + mount.rule + "]\n";
   }
+  if (policy.cache.has_value()) {
+    out += "cache of " + policy.cache->workspace + " in " + policy.cache->root + "\n";
+  }
   for (const std::string& path : policy.hidden) out += "hide " + path + "\n";
   for (const auto& [path, target] : policy.links) out += "link " + path + " -> " + target + "\n";
   for (const GeneratedFile& file : policy.files) {

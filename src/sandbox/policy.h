@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -51,6 +52,17 @@ struct Identity {
   bool operator==(const Identity&) const = default;
 };
 
+// Where the build caches of a workspace are kept (cache.h). They are made when the first sandbox is.
+struct CachePolicy {
+  std::string root;
+  std::string workspace;
+  Ownership ownership = Ownership::kAsOnHost;
+  uid_t owner_uid = 0;
+  gid_t owner_gid = 0;
+
+  bool operator==(const CachePolicy&) const = default;
+};
+
 // What one sandbox may touch and use, resolved for one user and one set of workspaces: a plain
 // immutable value. The same policy gives the same digest.
 struct Policy {
@@ -59,6 +71,7 @@ struct Policy {
   std::vector<Workspace> workspaces;  // the first is where commands start
   WorkspaceAccess workspace_access = WorkspaceAccess::kReadWrite;
   std::vector<MountRule> mounts;      // parents before children
+  std::optional<CachePolicy> cache;
   std::vector<std::string> hidden;    // paths covered by an empty file or directory
   std::vector<std::pair<std::string, std::string>> links;  // path, target
   std::vector<GeneratedFile> files;
@@ -87,7 +100,7 @@ struct Host {
   uid_t spare_uid = 0;                 // the sandbox's host uid when user and workspace are root's
 };
 
-// Resolves `profile` for `host`. Creates nothing but the cache directories that it mounts.
+// Resolves `profile` for `host`. Reads the host, creates nothing.
 // E1003/E1004 for an unusable workspace; E2002 when user and workspace rule each other out.
 Result<Policy> resolve(const Profile& profile, const Host& host);
 

@@ -7,7 +7,6 @@
 
 #include "base/sys.h"
 #include "base/text.h"
-#include "sandbox/cache.h"
 #include "sandbox/git_config.h"
 #include "sandbox/policy.h"
 #include "sandbox/protected_paths.h"
@@ -142,7 +141,7 @@ class Resolver {
     policy_.identity = TRY(resolve_identity(host_, policy_.workspaces));
     add_system();
     add_toolchains();
-    TRY(add_caches());
+    add_cache();
     TRY(add_workspaces());
     policy_.files = identity_files(policy_.identity, git_identity(host_.user.home));
     set_environment();
@@ -179,27 +178,33 @@ class Resolver {
 
   void add_toolchains() {
     if (profile_.toolchains == ToolchainSearch::kOff) return;
-    std::vector<std::string> roots;
-    for (const Workspace& workspace : policy_.workspaces) roots.push_back(workspace.path);
-    for (const Toolchain& chain :
-         find_toolchains(variable(host_, "PATH"), host_.user.home, roots, {"/usr", "/bin", "/sbin"})) {
+    ToolchainQuery query;
+    query.path_variable = variable(host_, "PATH");
+    query.home = host_.user.home;
+    for (const Workspace& workspace : policy_.workspaces) query.workspaces.push_back(workspace.path);
+    ToolchainSet found = find_toolchains(query);
+    for (const Toolchain& chain : found.toolchains) {
       for (const std::string& path : chain.read_only_paths) {
         mount(path, path, Access::kRead, Ownership::kAsOnHost, "toolchains (" + chain.name + ")");
       }
       policy_.hidden.insert(policy_.hidden.end(), chain.hidden_paths.begin(),
                             chain.hidden_paths.end());
-      for (const std::string& entry : chain.path_entries) path_.push_back(entry);
     }
+    path_ = std::move(found.path);
   }
 
-  Ownership owned_by_root_server() const {
+  // Root's own files, where the sandbox cannot be root: shown to it as its own.
+  Ownership ownership() const {
     const bool spare = host_.user.uid == 0 && policy_.identity.host_uid == host_.spare_uid;
     return spare ? Ownership::kMapped : Ownership::kAsOnHost;
   }
 
-  Status add_caches() {
-    if (profile_.cache == CacheMode::kOff || host_.cache_root.empty()) return {};
-    return {};
+  void add_cache() {
+    if (profile_.cache == CacheMode::kOff || host_.cache_root.empty()) return;
+    const bool mapped = ownership() == Ownership::kMapped;
+    policy_.cache = CachePolicy{host_.cache_root, policy_.workspaces.front().path, ownership(),
+                                mapped ? host_.user.uid : policy_.identity.host_uid,
+                                mapped ? host_.user.gid : policy_.identity.host_gid};
   }
 
   Status add_workspaces() {
@@ -207,7 +212,7 @@ class Resolver {
         profile_.workspace == WorkspaceAccess::kReadWrite ? Access::kWrite : Access::kRead;
     std::set<std::string> protections;
     for (const Workspace& workspace : policy_.workspaces) {
-      mount(workspace.path, workspace.path, access, owned_by_root_server(), "workspace");
+      mount(workspace.path, workspace.path, access, ownership(), "workspace");
       for (const std::string& path : TRY(protected_directories(workspace))) {
         if (protections.insert(path).second) policy_.protected_directories.push_back(path);
       }
@@ -227,7 +232,8 @@ class Resolver {
     };
     for (const char* directory : {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin",
                                   "/sbin", "/bin"}) {
-      if (::access(directory, X_OK) == 0) path_.emplace_back(directory);
+      const bool listed = std::find(path_.begin(), path_.end(), directory) != path_.end();
+      if (!listed && ::access(directory, X_OK) == 0) path_.emplace_back(directory);
     }
     set("PATH", text::join(path_, ":"));
     set("HOME", policy_.identity.home);

@@ -234,10 +234,10 @@ class Finder {
   // bin of a self-contained prefix (a JDK, a Go root), that prefix.
   void add_other_directory(const std::string& path) {
     if (!wanted("path")) return;
-    for (const char* never : kNeverMounted) {
-      if (is_within(path, never)) return;
-    }
     const bool in_home = !home_.empty() && is_within(path, home_);
+    for (const char* never : kNeverMounted) {
+      if (!in_home && is_within(path, never)) return;
+    }
     if (in_home && is_private_home_directory(first_component(path, home_))) return;
     // Nobody else's home, and nothing above ours.
     if (!in_home && (is_within(path, "/home") || is_within(path, "/root"))) return;

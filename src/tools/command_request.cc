@@ -133,15 +133,6 @@ std::string summary_of(const std::vector<std::string>& argv, bool shell) {
 
 }  // namespace
 
-Result<ReceiptForm> parse_receipt_form(const Json& arguments, ReceiptForm otherwise) {
-  const Json* form = member(arguments, "receipt");
-  if (form == nullptr) return otherwise;
-  if (*form == "lean") return ReceiptForm::kLean;
-  if (*form == "full") return ReceiptForm::kFull;
-  return fail(bad_argument("receipt", mcp::dump_json(*form), "is neither lean nor full",
-                           "leave it out for lean"));
-}
-
 std::size_t parse_max_chars(const Json& arguments) {
   const Json* wanted = member(arguments, "max_output_chars");
   if (wanted == nullptr) return kDefaultOutputChars;
@@ -159,11 +150,13 @@ Result<CommandRequest> parse_command_request(const Json& arguments, Workbench& b
   const Json* profile = member(arguments, "profile");
   const Json* background = member(arguments, "background");
   const Json* stdin_text = member(arguments, "stdin");
+  const Json* form = member(arguments, "receipt");
 
   request.command.argv = TRY(parse_argv(arguments));
   request.summary = summary_of(request.command.argv, member(arguments, "command") != nullptr);
   TRY(parse_environment(arguments, request.command));
-  request.form = TRY(parse_receipt_form(arguments, bench.options.receipt));
+  request.form = bench.options.receipt;
+  if (form != nullptr) request.form = *form == "full" ? ReceiptForm::kFull : ReceiptForm::kLean;
   request.output.max_chars = parse_max_chars(arguments);
   request.wait = parse_wait(arguments, bench.options.max_wait, bench.options.max_wait);
   if (background != nullptr && background->get<bool>()) request.place = Place::kBackground;

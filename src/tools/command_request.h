@@ -47,7 +47,6 @@ struct CommandRequest {
 Result<CommandRequest> parse_command_request(const mcp::Json& arguments, Workbench& bench);
 
 // Also read by get_job.
-Result<ReceiptForm> parse_receipt_form(const mcp::Json& arguments, ReceiptForm otherwise);
 std::size_t parse_max_chars(const mcp::Json& arguments);
 milliseconds parse_wait(const mcp::Json& arguments, milliseconds otherwise, milliseconds most);
 

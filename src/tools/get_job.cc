@@ -30,14 +30,12 @@ void get(Workbench& bench, mcp::ToolCall call, mcp::ToolReply reply) {
   const std::string id = call.arguments.at("job_id").get<std::string>();
   auto job = bench.jobs.find(call.principal, id);
   if (!job) return reply(mcp::error_result(job.error()));
-  auto form = parse_receipt_form(call.arguments, bench.options.receipt);
-  if (!form) return reply(mcp::error_result(form.error()));
 
   Wait wait{.job = *job,
             .limit = parse_wait(call.arguments, milliseconds{0}, bench.options.max_wait),
             .heartbeat = bench.options.heartbeat,
             .on_cancel = OnCancel::kLeaveJob,
-            .answer = [job = *job, id, output = output_of(call.arguments), form = *form] {
+            .answer = [job = *job, id, output = output_of(call.arguments), form = bench.options.receipt] {
               Snapshot shown = snapshot(*job, output);
               shown.job_id = id;
               return receipt(shown, form);
@@ -59,7 +57,6 @@ mcp::ToolSpec get_job_spec(const Briefing& briefing) {
                           {"description", "byte to read on from, as next_offset said"}};
   properties["stream"] = {{"type", "string"}, {"enum", Json::array({"stdout", "stderr"})}};
   properties["max_output_chars"] = {{"type", "integer"}, {"minimum", 0}};
-  properties["receipt"] = {{"type", "string"}, {"enum", Json::array({"lean", "full"})}};
   return {.name = "get_job",
           .title = "Get a job",
           .description = "Status and output of a job: head and tail, or what follows offset. A "

@@ -14,8 +14,6 @@ using mcp::Json;
 using sandbox::EndedBy;
 using sandbox::Report;
 
-constexpr std::size_t kMostViolations = 20;
-
 std::optional<Excerpt> show(const std::shared_ptr<sandbox::OutputStream>& stream,
                             const OutputChoice& choice, std::size_t budget, Growth growth) {
   if (!stream) return Excerpt{};
@@ -71,22 +69,17 @@ Json limits(const Report& report) {
 Json violations(const Report& report) {
   Json out = Json::array();
   for (const sandbox::Violation& violation : report.violations) {
-    if (out.size() == kMostViolations) break;
+    if (out.size() == kMostShownViolations) break;
     out.push_back(violation_json(violation));
   }
   return out;
 }
 
 void add_findings(Json& out, const Report& report) {
-  if (!report.violations.empty()) {
-    out["violations"] = violations(report);
-    if (report.violations.size() > kMostViolations) {
-      out["violations_total"] = report.violations_total;
-    }
-  }
+  if (!report.violations.empty()) out["violations"] = violations(report);
   if (Json reached = limits(report); !reached.empty()) out["limits"] = std::move(reached);
   if (report.tier != "full") out["enforcement"] = report.layers;
-  if (report.left_files_in_tmp) out["note"] = kTmpNote;
+  if (std::string note = note_of(report); !note.empty()) out["note"] = std::move(note);
 }
 
 Json structured(const Snapshot& call, ReceiptForm form) {
@@ -113,8 +106,6 @@ Json structured(const Snapshot& call, ReceiptForm form) {
 }
 
 Json of_type(const char* type) { return {{"type", type}}; }
-
-Json objects() { return {{"type", "array"}, {"items", of_type("object")}}; }
 
 }  // namespace
 
@@ -154,26 +145,26 @@ mcp::ToolResult receipt(const Snapshot& call, ReceiptForm form) {
   return result;
 }
 
+// It is sent with three tools, and the whole list has to stay small: types, no more.
 mcp::Json receipt_schema() {
   Json properties = Json::object();
-  properties["status"] = {{"type", "string"}, {"enum", {"exited", "running", "killed"}}};
+  properties["status"] = {{"type", "string"}, {"enum", Json::array({"exited", "running", "killed"})}};
   for (const char* name : {"ended_by", "signal", "job_id", "stdout", "stderr", "stdout_encoding",
                            "stderr_encoding", "sandbox", "note"}) {
     properties[name] = of_type("string");
   }
-  for (const char* name :
-       {"exit_code", "stdout_bytes", "stderr_bytes", "next_offset", "violations_total"}) {
+  for (const char* name : {"exit_code", "stdout_bytes", "stderr_bytes", "next_offset"}) {
     properties[name] = of_type("integer");
   }
+  for (const char* name : {"violations", "limits", "enforcement"}) {
+    properties[name] = of_type("array");
+  }
   properties["truncated"] = of_type("boolean");
-  properties["usage"] = {{"type", "object"}, {"required", {"wall_ms"}}};
-  properties["violations"] = objects();
-  properties["limits"] = objects();
-  properties["enforcement"] = {{"type", "array"}, {"items", of_type("string")}};
+  properties["usage"] = of_type("object");
   properties["receipt"] = of_type("object");
   return {{"type", "object"},
           {"properties", std::move(properties)},
-          {"required", {"status", "stdout", "usage", "sandbox"}},
+          {"required", Json::array({"status", "stdout", "usage", "sandbox"})},
           {"additionalProperties", false}};
 }
 

@@ -12,7 +12,6 @@ using sandbox::EndedBy;
 using sandbox::Report;
 
 constexpr const char* kDot = " · ";
-constexpr std::size_t kMostViolations = 20;
 
 std::string amount(const std::string& name, std::uint64_t value) {
   return name.ends_with("_bytes") ? text::human_bytes(value)
@@ -101,10 +100,7 @@ void add_stream_notes(std::string& out, const std::optional<Excerpt>& excerpt,
 void add_findings(std::string& out, const Report& report) {
   std::size_t shown = 0;
   for (const sandbox::Violation& violation : report.violations) {
-    if (shown++ == kMostViolations) {
-      add_line(out, "denied: " + std::to_string(report.violations_total) + " in all");
-      break;
-    }
+    if (shown++ == kMostShownViolations) break;
     add_line(out, "denied: " + violation_line(violation));
   }
   for (const sandbox::LimitUse& limit : report.limits) {
@@ -113,7 +109,7 @@ void add_findings(std::string& out, const Report& report) {
   if (report.tier != "full") {
     add_line(out, "enforced here: " + text::join(report.layers, ", "));
   }
-  if (report.left_files_in_tmp) add_line(out, std::string("note: ") + kTmpNote);
+  if (const std::string note = note_of(report); !note.empty()) add_line(out, "note: " + note);
 }
 
 }  // namespace
@@ -175,6 +171,17 @@ mcp::Json violation_json(const sandbox::Violation& violation) {
   out["retryable"] = violation.retryable;
   if (!violation.remedy.empty()) out["remedy"] = violation.remedy;
   return out;
+}
+
+std::string note_of(const Report& report) {
+  std::vector<std::string> notes;
+  if (report.violations.size() > kMostShownViolations) {
+    notes.push_back(std::to_string(report.violations_total) + " violations in all");
+  }
+  if (report.left_files_in_tmp) {
+    notes.push_back("files left in /tmp are gone; $SCRATCH keeps files between calls");
+  }
+  return text::join(notes, "; ");
 }
 
 bool worth_saying(const sandbox::LimitUse& limit) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -32,7 +33,10 @@ std::optional<std::uint64_t> next_offset(const Snapshot& call);
 // "default:full"; only the profile while it runs, since the report names the tier.
 std::string sandbox_label(const Snapshot& call);
 
-inline constexpr const char* kTmpNote =
-    "files left in /tmp are gone; $SCRATCH keeps files between calls";
+// A receipt shows this many violations, and `note_of` says how many there were.
+inline constexpr std::size_t kMostShownViolations = 20;
+
+// What else the reader should know, or nothing.
+std::string note_of(const sandbox::Report& report);
 
 }  // namespace mayfly::tools

@@ -51,7 +51,9 @@ Json input_schema(const Briefing& briefing) {
       number_property(0, "then it goes on as a job; default and most " +
                              human_time(briefing.max_wait));
   properties["background"] = {{"type", "boolean"}, {"description", "a job at once"}};
-  properties["profile"] = {{"type", "string"}, {"enum", briefing.profiles}};
+  if (briefing.profiles.size() > 1) {
+    properties["profile"] = {{"type", "string"}, {"enum", briefing.profiles}};
+  }
   properties["limits"] = limits_property(limits);
   properties["max_output_chars"] =
       number_property(0, "default " + std::to_string(kDefaultOutputChars));

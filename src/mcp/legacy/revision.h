@@ -3,7 +3,8 @@
 #include <optional>
 #include <string_view>
 
-// The revisions before 2026-07-28, which are opened by `initialize` and differ in what they can say.
+// The revisions before 2026-07-28, which are opened by `initialize` and differ in what they can
+// say.
 namespace mayfly::mcp::legacy {
 
 enum class Revision { k2024_11_05, k2025_03_26, k2025_06_18, k2025_11_25 };

@@ -120,7 +120,8 @@ void Outbox::run() {
 bool Outbox::write_line(std::string_view line) {
   while (!line.empty()) {
     if (!wait_writable()) return false;
-    const std::size_t piece = std::min<std::size_t>(line.size(), is_socket_ ? line.size() : PIPE_BUF);
+    const std::size_t piece =
+        std::min<std::size_t>(line.size(), is_socket_ ? line.size() : PIPE_BUF);
     const auto written = is_socket_
                              ? ::send(fd_.get(), line.data(), piece, MSG_DONTWAIT | MSG_NOSIGNAL)
                              : ::write(fd_.get(), line.data(), piece);

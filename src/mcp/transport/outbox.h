@@ -17,8 +17,8 @@
 namespace mayfly::mcp {
 
 // How much waits for a peer that does not read. Past `pause` bytes the transport stops reading and
-// progress is dropped; past `full` a result is replaced by an error of one line. Since only calls in
-// flight can still answer then, the queue is bounded.
+// progress is dropped; past `full` a result is replaced by an error of one line. Since only calls
+// in flight can still answer then, the queue is bounded.
 struct OutboxLimits {
   std::size_t pause = std::size_t{4} << 20;
   std::size_t full = std::size_t{64} << 20;
@@ -33,7 +33,8 @@ class Outbox : public MessageSink {
 
   void send(Outgoing message) override;
 
-  // Whether the reader should pause. `change_fd` becomes readable when that ends, or the output breaks.
+  // Whether the reader should pause. `changed` is signalled when that ends, or the output
+  // breaks.
   bool paused() const;
   bool broken() const;
   const EventFd& changed() const { return changed_; }

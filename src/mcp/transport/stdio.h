@@ -11,10 +11,10 @@
 
 // MCP over a pair of descriptors, one message a line.
 //
-// The calling thread reads and dispatches; one thread writes; the server's workers run the handlers;
-// answers come from any thread. The reader waits for nothing but input and, while too much is waiting
-// to be written, for room. No thread here touches the process's signal handlers; the writer blocks
-// SIGPIPE for itself.
+// The calling thread reads and dispatches; one thread writes; the server's workers run the
+// handlers; answers come from any thread. The reader waits for nothing but input and, while too
+// much is waiting to be written, for room. No thread here touches the process's signal handlers;
+// the writer blocks SIGPIPE for itself.
 namespace mayfly::mcp {
 
 struct StdioOptions {
@@ -34,9 +34,9 @@ struct StdioEnd {
   bool flushed = true;               // everything that was queued has been written
 };
 
-// Serves one client until its input ends; its output is closed when this returns. Everything in flight
-// is withdrawn then: a client that closes its end wants no more answers. With `unfinished_calls`, do
-// not destroy the server: its workers would be waited for.
+// Serves one client until its input ends; its output is closed when this returns. Everything in
+// flight is withdrawn then: a client that closes its end wants no more answers. With
+// `unfinished_calls`, do not destroy the server: its workers would be waited for.
 Result<StdioEnd> serve_stdio(Server& server, OwnedFd input, OwnedFd output,
                              const StdioOptions& options);
 

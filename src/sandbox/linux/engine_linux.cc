@@ -50,6 +50,11 @@ std::string random_id() {
   return id;
 }
 
+CacheLocation location_of(const Policy& policy) {
+  const CachePolicy& cache = *policy.cache;
+  return {cache.root, cache.workspace, policy.profile, cache.owner_uid, cache.owner_gid};
+}
+
 class LinuxEngine final : public Engine, public std::enable_shared_from_this<LinuxEngine> {
  public:
   LinuxEngine(EngineOptions options, std::unique_ptr<Prestart> early)
@@ -70,6 +75,7 @@ class LinuxEngine final : public Engine, public std::enable_shared_from_this<Lin
     std::unique_ptr<ZygoteProcess> process;
     std::vector<StageTime> stages;  // of configuring, for the first call's report
     std::optional<Error> failure;
+    std::optional<CacheSet> cache;  // locked against removal while its sandboxes use it
     TimePoint last_used;
     int calls = 0;
   };
@@ -211,8 +217,10 @@ Result<std::shared_ptr<LinuxEngine::Zygote>> LinuxEngine::zygote_for(const Polic
     if (zygote->digest == wanted && !zygote->failure.has_value()) return zygote;
   }
   if (zygotes_.size() >= kMaxZygotes) retire_idle_zygote();
-  const RootPlan plan = TRY(plan_root(policy));
   auto zygote = std::make_shared<Zygote>();
+  if (policy.cache.has_value()) zygote->cache = TRY(open_cache(location_of(policy)));
+  const RootPlan plan = TRY(plan_root(
+      policy, zygote->cache ? zygote->cache->directories : std::vector<CacheDirectory>()));
   zygote->process = early_ != nullptr ? std::move(early_) : TRY(spawn_zygote());
   zygote->digest = wanted;
   zygote->number = next_number_++;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "sandbox/cache.h"
 #include "sandbox/engine.h"
 #include "sandbox/policy.h"
 
@@ -100,8 +101,9 @@ struct CallPlan {
   bool operator==(const CallPlan&) const = default;
 };
 
-// What `policy` needs on this host. Fails if a path that a rule names is unusable.
-Result<RootPlan> plan_root(const Policy& policy);
+// What `policy` needs on this host, with its build caches at `caches`. Fails if a path that a rule
+// names is unusable.
+Result<RootPlan> plan_root(const Policy& policy, const std::vector<CacheDirectory>& caches);
 // What `command` adds. E5001 for an argument that cannot be.
 Result<CallPlan> plan_call(const Policy& policy, const Command& command);
 

@@ -23,7 +23,16 @@ constexpr const char* kCoveredProc[] = {
 // What this policy's server opened and may mount, and the operations that mount it.
 class RootPlanner {
  public:
-  explicit RootPlanner(const Policy& policy) : policy_(policy) {}
+  RootPlanner(const Policy& policy, const std::vector<CacheDirectory>& caches)
+      : policy_(policy), mounts_(policy.mounts) {
+    for (const CacheDirectory& cache : caches) {
+      mounts_.push_back({cache.host, policy.identity.home + "/" + cache.inside, Access::kWrite,
+                         policy.cache->ownership, policy.profile + ": cache"});
+    }
+    std::stable_sort(mounts_.begin(), mounts_.end(), [](const MountRule& a, const MountRule& b) {
+      return a.destination < b.destination;
+    });
+  }
   Result<RootPlan> make();
 
  private:
@@ -41,6 +50,7 @@ class RootPlanner {
   void directory(const std::string& path, std::uint32_t mode = 0755);
 
   const Policy& policy_;
+  std::vector<MountRule> mounts_;  // the policy's and the caches', parents first
   RootPlan plan_;
   std::vector<std::string> mounted_;  // destinations of what has been mounted so far
 };
@@ -142,7 +152,7 @@ void RootPlanner::add_private_mounts() {
 }
 
 Status RootPlanner::add_mounts() {
-  for (const MountRule& rule : policy_.mounts) {
+  for (const MountRule& rule : mounts_) {
     const bool read_only = rule.access == Access::kRead;
     const bool mapped = rule.ownership == Ownership::kMapped;
     // Small system files are copied once: a mount each would be paid for in every call.
@@ -246,7 +256,9 @@ std::string op_text(const Op& op, bool mounts, const std::vector<Source>& source
 
 }  // namespace
 
-Result<RootPlan> plan_root(const Policy& policy) { return RootPlanner(policy).make(); }
+Result<RootPlan> plan_root(const Policy& policy, const std::vector<CacheDirectory>& caches) {
+  return RootPlanner(policy, caches).make();
+}
 
 Result<CallPlan> plan_call(const Policy& policy, const Command& command) {
   CallPlan plan;

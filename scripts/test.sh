@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# test.sh: builds and runs everything; goes on after a failure, and ends with the list of skips and
+# one line of counts. MAYFLY_TESTS_MUST_RUN=1 turns every skip into a failure.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+umask 022  # the tests as an ordinary user must be able to read what is built here
+
+export JOBS=${JOBS:-$(nproc)}
+reports=$PWD/build/reports
+began=$SECONDS
+failures=()
+
+section() { printf '\n=== %s (%d s)\n' "$1" $((SECONDS - began)); }
+
+# must WHAT COMMAND...: runs a step of which all the rest has need.
+must() {
+  local what=$1
+  shift
+  if ! "$@"; then
+    echo "test.sh: $what failed"
+    failures+=("$what")
+    return 1
+  fi
+}
+
+# run_ctest NAME TREE LABELS [OPTION...]
+run_ctest() {
+  local name=$1 tree=$2 labels=$3
+  shift 3
+  ctest --test-dir "$tree" -L "$labels" --output-on-failure --no-tests=error -j "$JOBS" \
+    --output-junit "$reports/$name.xml" "$@"
+}
+
+# run_e2e NAME REPORTER FILES [WRAPPER...]
+run_e2e() {
+  local name=$1 reporter=$2 files=$3
+  shift 3
+  : >"$reports/$name.xml"
+  chmod 666 "$reports/$name.xml"
+  # shellcheck disable=SC2086: the files are meant to be split
+  "$@" tests/e2e/run.sh --test-concurrency=1 \
+    --test-reporter="$reporter" --test-reporter-destination=stdout \
+    --test-reporter=junit --test-reporter-destination="$reports/$name.xml" $files
+}
+
+rm -rf "$reports"
+mkdir -p "$reports"
+user_variants=()
+if [ "$(id -u)" -ne 0 ]; then user_variants=(-LE as_user); fi  # they are what runs anyway
+
+section "build"
+if must "the build" scripts/build.sh release; then
+  section "unit tests and layers"
+  run_ctest unit build 'unit|layers' "${user_variants[@]}"
+
+  section "sandboxes, attacks and posture"
+  run_ctest sandbox build sandbox "${user_variants[@]}"
+
+  section "end to end, with real clients"
+  if must "npm ci" npm ci --prefix tests/e2e --no-audit --no-fund --loglevel=error; then
+    run_e2e e2e spec "$(echo tests/e2e/*.test.mjs)"
+    if [ "$(id -u)" -eq 0 ]; then
+      section "end to end, as an ordinary user"
+      run_e2e e2e_as_user dot "$(echo tests/e2e/{sdk_v1,sdk_v2,stdio,examples}.test.mjs)" scripts/as-user.sh
+    fi
+  fi
+fi
+
+section "address and undefined-behaviour sanitizers"
+if must "the build with sanitizers" scripts/build.sh asan; then
+  run_ctest asan build/asan 'unit|sandbox' "${user_variants[@]}"
+  MAYFLY=build/asan/mayfly run_e2e e2e_asan dot "$(echo tests/e2e/{sdk_v2,stdio}.test.mjs)"
+fi
+
+section "summary"
+python3 scripts/summary.py "$reports" "${failures[@]}"

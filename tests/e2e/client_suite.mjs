@@ -1,0 +1,242 @@
+// What every client must find, whichever SDK and era it comes with. `connect(t, args)` starts the
+// server with these arguments and returns {listTools, call, instructions, version}, where
+// call(name, arguments, {signal, onprogress}) gives the result of tools/call.
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { eventually, newMarker, processesWith, temporaryDirectory, textOf } from './support.mjs';
+
+export function clientSuite(name, { version, connect }) {
+  async function open(t, more = []) {
+    const workspace = temporaryDirectory(t);
+    const client = await connect(t, ['serve', '--workspace', workspace, ...more]);
+    return {
+      ...client,
+      workspace,
+      run: (args, options) => client.call('run_command', args, options),
+    };
+  }
+
+  describe(name, { concurrency: false }, () => {
+    test(`the client and the server agree on ${version}`, async (t) => {
+      const client = await open(t);
+      assert.equal(client.version(), version);
+    });
+
+    test('tools are listed with schemas, and fit in 8 KB', async (t) => {
+      const client = await open(t);
+      const tools = await client.listTools();
+      const run = tools.find((tool) => tool.name === 'run_command');
+      assert.ok(run, 'no run_command');
+      assert.equal(run.inputSchema.type, 'object');
+      assert.equal(run.outputSchema.type, 'object');
+      for (const argument of ['command', 'argv', 'cwd', 'env', 'stdin', 'timeout_ms', 'profile']) {
+        assert.ok(run.inputSchema.properties[argument], `no argument ${argument}`);
+      }
+      for (const tool of tools) {
+        assert.match(tool.name, /^[a-z0-9_]{1,40}$/);
+        assert.ok(tool.description, `${tool.name} has no description`);
+        assert.equal(tool.inputSchema.oneOf ?? tool.inputSchema.anyOf, undefined);
+      }
+      assert.ok(JSON.stringify(tools).length <= 8192, 'the list is larger than 8 KB');
+    });
+
+    test('the instructions name the workspace and are at most 2 KB', async (t) => {
+      const client = await open(t);
+      assert.ok(client.instructions().includes(client.workspace));
+      assert.ok(Buffer.byteLength(client.instructions()) <= 2048);
+    });
+
+    test('a command runs in the workspace, and both forms of the receipt say the same', async (t) => {
+      const client = await open(t);
+      const result = await client.run({ command: 'echo hello && pwd && echo kept > kept.txt' });
+      assert.ok(!result.isError, textOf(result));
+      const receipt = result.structuredContent;
+      assert.equal(receipt.status, 'exited');
+      assert.equal(receipt.ended_by, 'exit');
+      assert.equal(receipt.exit_code, 0);
+      assert.equal(receipt.stdout, `hello\n${client.workspace}\n`);
+      assert.match(receipt.sandbox, /^default:/);
+      assert.ok(Number.isInteger(receipt.usage.wall_ms));
+      assert.ok(Number.isInteger(receipt.usage.cpu_ms));
+      for (const quiet of ['stderr', 'truncated', 'violations', 'job_id', 'signal']) {
+        assert.equal(receipt[quiet], undefined, `${quiet} said although there is nothing to say`);
+      }
+      assert.match(textOf(result), /^exit 0 · .*default:/);
+      assert.ok(textOf(result).includes(`hello\n${client.workspace}\n`.trim()));
+      assert.equal(readFileSync(join(client.workspace, 'kept.txt'), 'utf8'), 'kept\n');
+    });
+
+    test('a command that says nothing costs at most 200 bytes in either form', async (t) => {
+      const client = await open(t);
+      const result = await client.run({ command: 'true' });
+      const structured = JSON.stringify(result.structuredContent);
+      assert.ok(structured.length <= 200, structured);
+      assert.ok(Buffer.byteLength(textOf(result)) <= 200, textOf(result));
+    });
+
+    test('a program that fails is an answer with its exit code and stderr, not an error', async (t) => {
+      const client = await open(t);
+      const result = await client.run({ command: 'echo out; echo why >&2; exit 3' });
+      assert.ok(!result.isError);
+      const receipt = result.structuredContent;
+      assert.equal(receipt.exit_code, 3);
+      assert.equal(receipt.stdout, 'out\n');
+      assert.equal(receipt.stderr, 'why\n');
+      assert.match(textOf(result), /^exit 3 /);
+      assert.ok(textOf(result).includes('--- stderr'));
+    });
+
+    test('argv, env, stdin and cwd reach the program', async (t) => {
+      const client = await open(t);
+      await client.run({ command: 'mkdir below' });
+      const result = await client.run({
+        argv: ['sh', '-c', 'cat; echo "$WORD $1 $PWD"', 'sh', 'two  words'],
+        env: { WORD: 'said' },
+        stdin: 'from stdin\n',
+        cwd: 'below',
+      });
+      assert.equal(
+        result.structuredContent.stdout,
+        `from stdin\nsaid two  words ${client.workspace}/below\n`,
+      );
+    });
+
+    test('stdin is at end of file unless it is given', async (t) => {
+      const client = await open(t);
+      const result = await client.run({ command: 'cat; read x || echo nothing', timeout_ms: 10000 });
+      assert.equal(result.structuredContent.stdout, 'nothing\n');
+    });
+
+    test('output that is not UTF-8 arrives repaired', async (t) => {
+      const client = await open(t);
+      const result = await client.run({ command: "printf 'a\\377b\\303\\251'" });
+      assert.equal(result.structuredContent.stdout, 'a\uFFFDb\u00E9');
+    });
+
+    test('a timeout ends the command, and the receipt says so', async (t) => {
+      const client = await open(t);
+      const result = await client.run({ command: 'echo begun; sleep 60', timeout_ms: 300 });
+      assert.ok(!result.isError);
+      assert.equal(result.structuredContent.ended_by, 'timeout');
+      assert.equal(result.structuredContent.status, 'killed');
+      assert.equal(result.structuredContent.stdout, 'begun\n');
+      assert.ok(result.structuredContent.usage.wall_ms < 10000);
+    });
+
+    test('a program that dies by a signal is named so', async (t) => {
+      const client = await open(t);
+      const receipt = (await client.run({ command: 'kill -SEGV $$' })).structuredContent;
+      assert.equal(receipt.ended_by, 'signal');
+      assert.match(String(receipt.signal), /SEGV|^11$/);
+      assert.equal(receipt.exit_code, undefined);
+    });
+
+    test('long output is cut in the middle, and the receipt says how much there was', async (t) => {
+      const client = await open(t);
+      const result = await client.run({ command: 'seq 100000', max_output_chars: 1000 });
+      const receipt = result.structuredContent;
+      assert.equal(receipt.truncated, true);
+      assert.equal(receipt.stdout_bytes, 588895);
+      assert.ok(receipt.stdout.length < 2000);
+      assert.ok(receipt.stdout.startsWith('1\n2\n'));
+      assert.ok(receipt.stdout.endsWith('99999\n100000\n'));
+    });
+
+    test('two calls run at the same time', async (t) => {
+      const client = await open(t);
+      // Each waits for the other's file: run one after the other, both would end by their timeout.
+      const meet = (mine, other) =>
+        client.run({
+          command: `touch ${mine}; until [ -e ${other} ]; do sleep 0.01; done; echo met`,
+          timeout_ms: 20000,
+        });
+      const results = await Promise.all([meet('a', 'b'), meet('b', 'a')]);
+      assert.deepEqual(results.map((result) => result.structuredContent.stdout), ['met\n', 'met\n']);
+    });
+
+    test('cancelling a call kills its processes', async (t) => {
+      const client = await open(t);
+      const marker = newMarker(t);
+      const cancel = new AbortController();
+      const call = client.run({ command: `sleep 300; : ${marker}` }, { signal: cancel.signal });
+      call.catch(() => {});
+      await eventually('the command runs', () => processesWith(marker).length > 0);
+      cancel.abort('enough');
+      await assert.rejects(call);
+      await eventually('its processes are gone', () => processesWith(marker).length === 0);
+      const after = await client.run({ command: 'echo well' });
+      assert.equal(after.structuredContent.stdout, 'well\n');
+    });
+
+    test('a long call sends progress that grows', async (t) => {
+      const client = await open(t);
+      const seen = [];
+      const result = await client.run(
+        { command: 'until [ -e enough ]; do sleep 0.05; done; echo done', timeout_ms: 40000 },
+        {
+          onprogress: (progress) => {
+            seen.push(progress.progress);
+            if (seen.length === 2) writeFileSync(join(client.workspace, 'enough'), '');
+          },
+        },
+      );
+      assert.equal(result.structuredContent.stdout, 'done\n');
+      assert.ok(seen.length >= 2);
+      assert.ok(seen.every((value, i) => i === 0 || value > seen[i - 1]), String(seen));
+    });
+
+    test('an unknown tool is a protocol error', async (t) => {
+      const client = await open(t);
+      await assert.rejects(client.call('run_comand', {}), (error) => {
+        assert.equal(error.code, -32602);
+        assert.match(error.message, /run_comand/);
+        return true;
+      });
+    });
+
+    for (const [title, args, expected] of [
+      ['a wrong type', { command: 'true', timeout_ms: 'soon' }, /timeout_ms/],
+      ['an unknown argument', { command: 'true', timeout: 5 }, /timeout.*timeout_ms/s],
+      ['neither command nor argv', {}, /command/],
+      ['an unknown profile', { command: 'true', profile: 'nosuch' }, /E1002.*nosuch/s],
+      ['a working directory that is not there', { command: 'true', cwd: 'nowhere' }, /nowhere/],
+      ['a wider limit', { command: 'true', timeout_ms: 999999999 }, /timeout_ms|wall/],
+    ]) {
+      test(`${title} is refused by name, and nothing runs`, async (t) => {
+        const client = await open(t);
+        const result = await client.run({ ...args, ...(args.command && { command: 'touch ran' }) });
+        assert.equal(result.isError, true, JSON.stringify(result));
+        assert.equal(result.structuredContent, undefined);
+        assert.match(textOf(result), expected);
+        assert.match(textOf(result), /E\d{4}/);
+        assert.deepEqual(readdirSync(client.workspace), []);
+      });
+    }
+
+    test('a program that does not exist is an error of the call', async (t) => {
+      const client = await open(t);
+      const result = await client.run({ argv: ['no-such-program-anywhere'] });
+      assert.equal(result.isError, true, JSON.stringify(result));
+      assert.match(textOf(result), /E3001.*no-such-program-anywhere/s);
+    });
+
+    for (const [title, args, expected] of [
+      ['a workspace that is missing', ['serve', '--workspace', '/nowhere/at/all'], /E1003.*\/nowhere\/at\/all/s],
+      ['a workspace that is refused', ['serve', '--workspace', '/etc'], /E1004.*\/etc/s],
+      ['an unknown profile', ['serve', '--profile', 'nosuch'], /E1002.*nosuch/s],
+      ['an unknown option', ['serve', '--no-such-option'], /no-such-option/],
+    ]) {
+      test(`started with ${title}, the server answers and every call says so`, async (t) => {
+        const client = await connect(t, args);
+        assert.ok((await client.listTools()).length > 0);
+        for (let i = 0; i < 2; ++i) {
+          const result = await client.call('run_command', { command: 'true' });
+          assert.equal(result.isError, true, JSON.stringify(result));
+          assert.match(textOf(result), expected);
+        }
+      });
+    }
+  });
+}

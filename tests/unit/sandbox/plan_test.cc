@@ -1,0 +1,115 @@
+#include "sandbox/linux/plan.h"
+
+#include <algorithm>
+
+#include "base/sys.h"
+#include "catch_shim.h"
+
+namespace mayfly::sandbox {
+namespace {
+
+Policy small_policy() {
+  Policy policy;
+  policy.profile = "default";
+  policy.identity = {1000, 1000, 1000, 1000, "alice", "/home/alice", "mayfly"};
+  policy.workspaces = {{"/home/alice/work", 1, 2, 1000, 1000}};
+  policy.environment = {{"HOME", "/home/alice"}, {"PATH", "/usr/bin:/bin"}};
+  policy.limits.memory_bytes = 2ULL << 30;
+  return policy;
+}
+
+std::size_t position(const RootPlan& plan, CallOpKind kind, const std::string& target) {
+  const auto found = std::find_if(plan.call_ops.begin(), plan.call_ops.end(), [&](const CallOp& op) {
+    return op.kind == kind && op.target == target;
+  });
+  REQUIRE(found != plan.call_ops.end());
+  return static_cast<std::size_t>(found - plan.call_ops.begin());
+}
+
+}  // namespace
+
+TEST_CASE("a plan survives the way to another process") {
+  Policy policy = small_policy();
+  policy.mounts = {{"/usr", "/usr", Access::kRead, Ownership::kAsOnHost, "r"}};
+  policy.protected_directories = {".git/hooks"};
+  const RootPlan plan = plan_root(policy, {}).value();
+  CHECK(decode_root_plan(encode(plan)).value() == plan);
+
+  Command command;
+  command.argv = {"true", "", "with space"};
+  command.limits = policy.limits;
+  const CallPlan call = plan_call(policy, command).value();
+  CHECK(decode_call_plan(encode(call)).value() == call);
+}
+
+TEST_CASE("a plan that was cut anywhere on the way is refused") {
+  const std::string bytes = encode(plan_root(small_policy(), {}).value());
+  for (std::size_t size = 0; size < bytes.size(); size += 97) {
+    CHECK_FALSE(decode_root_plan(std::string_view(bytes).substr(0, size)).has_value());
+  }
+  CHECK_FALSE(decode_root_plan(bytes + "x").has_value());
+}
+
+TEST_CASE("what lies below a private directory is mounted again for every call, after it") {
+  Policy policy = small_policy();
+  // Any existing path will do as the source.
+  policy.mounts = {{"/usr", "/home/alice/work", Access::kWrite, Ownership::kAsOnHost, "workspace"},
+                   {"/usr", "/usr", Access::kRead, Ownership::kAsOnHost, "system"}};
+  const RootPlan plan = plan_root(policy, {}).value();
+  CHECK(position(plan, CallOpKind::kTmpfs, "/home/alice") <
+        position(plan, CallOpKind::kMount, "/home/alice/work"));
+  const auto once = std::count_if(plan.root_ops.begin(), plan.root_ops.end(), [](const RootOp& op) {
+    return op.kind == RootOpKind::kMount && op.target == "/usr";
+  });
+  CHECK(once == 1);
+}
+
+TEST_CASE("protection comes after every mount, so that nothing is mounted over it") {
+  Policy policy = small_policy();
+  policy.mounts = {{"/usr", "/home/alice/work", Access::kWrite, Ownership::kAsOnHost, "workspace"}};
+  policy.hidden = {"/home/alice/.cargo/credentials"};
+  policy.protected_directories = {".git/hooks"};
+  const RootPlan plan = plan_root(policy, {}).value();
+  const std::size_t last_mount = position(plan, CallOpKind::kMount, "/home/alice/work");
+  CHECK(position(plan, CallOpKind::kProtect, "/home/alice/work") > last_mount);
+  CHECK(position(plan, CallOpKind::kCover, "/home/alice/.cargo/credentials") > last_mount);
+}
+
+TEST_CASE("a read-only workspace needs no protection") {
+  Policy policy = small_policy();
+  policy.workspace_access = WorkspaceAccess::kReadOnly;
+  policy.protected_directories = {".git/hooks"};
+  const RootPlan plan = plan_root(policy, {}).value();
+  CHECK(std::none_of(plan.call_ops.begin(), plan.call_ops.end(),
+                     [](const CallOp& op) { return op.kind == CallOpKind::kProtect; }));
+}
+
+TEST_CASE("a call's variables replace the policy's and keep the others") {
+  Command command;
+  command.argv = {"env"};
+  command.environment = {{"PATH", "/opt/bin"}, {"NEW", "1"}};
+  const CallPlan plan = plan_call(small_policy(), command).value();
+  CHECK(plan.path == "/opt/bin");
+  CHECK(plan.environment ==
+        std::vector<std::string>{"HOME=/home/alice", "PATH=/opt/bin", "NEW=1"});
+  CHECK(plan.cwd == "/home/alice/work");
+}
+
+TEST_CASE("an argument with a NUL byte is refused, not cut") {
+  Command command;
+  command.argv = {"echo", std::string("a\0b", 3)};
+  const auto plan = plan_call(small_policy(), command);
+  REQUIRE_FALSE(plan.has_value());
+  CHECK(plan.error().code == ErrorCode::kInvalidArgument);
+}
+
+TEST_CASE("a plan can be read by a person") {
+  Policy policy = small_policy();
+  policy.mounts = {{"/usr", "/usr", Access::kRead, Ownership::kAsOnHost, "system"}};
+  const std::string text = to_text(plan_root(policy, {}).value());
+  CHECK_THAT(text, test::contains("once  mount /usr from /usr read-only\n"));
+  CHECK_THAT(text, test::contains("call  tmpfs /home/alice of 1 GiB\n"));
+  CHECK_THAT(text, test::contains("call  proc /proc\n"));
+}
+
+}  // namespace mayfly::sandbox

@@ -1,0 +1,193 @@
+#include "sandbox/linux/seccomp_filter.h"
+
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/personality.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <sys/syscall.h>
+
+#include <array>
+#include <cerrno>
+#include <set>
+
+#include "bpf_emulator.h"
+#include "catch_shim.h"
+#include "sandbox/linux/syscall_rules.h"
+
+// The filter's three proofs: the rules as data, the compiled program, and its execution on made-up
+// system calls. (The fourth, real calls from inside, are the victims.)
+namespace mayfly::sandbox {
+namespace {
+
+constexpr std::uint32_t kAllow = SECCOMP_RET_ALLOW;
+constexpr std::uint32_t kReport = SECCOMP_RET_USER_NOTIF;
+constexpr std::uint32_t kAbsent = SECCOMP_RET_ERRNO | ENOSYS;
+constexpr std::uint32_t kRefused = SECCOMP_RET_ERRNO | EPERM;
+constexpr std::uint32_t kKill = SECCOMP_RET_KILL_PROCESS;
+
+// The kernel's order of severity: the lowest action as a signed number wins; among equals, the
+// filter that was loaded last.
+std::uint32_t answer(long number, std::array<std::uint64_t, 6> arguments = {},
+                     std::uint32_t arch = AUDIT_ARCH_X86_64) {
+  static const std::vector<FilterProgram> filters = compile_filters().value();
+  seccomp_data data{};
+  data.nr = static_cast<int>(number);
+  data.arch = arch;
+  std::copy(arguments.begin(), arguments.end(), std::begin(data.args));
+  std::uint32_t strictest = kAllow;
+  for (auto filter = filters.rbegin(); filter != filters.rend(); ++filter) {
+    const std::uint32_t one = test::run_filter(filter->bytes, data);
+    const auto action = [](std::uint32_t ret) {
+      return static_cast<std::int32_t>(ret & SECCOMP_RET_ACTION_FULL);
+    };
+    if (action(one) < action(strictest)) strictest = one;
+  }
+  return strictest;
+}
+
+}  // namespace
+
+TEST_CASE("no call is in the tables twice with different answers") {
+  std::set<std::string> unreported;
+  for (const DeniedCall& call : unreported_calls()) CHECK(unreported.insert(call.name).second);
+  for (const SyscallGroup& group : allowed_groups()) {
+    for (const AllowedCall& call : group.calls) {
+      INFO(call.name);
+      CHECK(unreported.count(call.name) == 0);
+      for (const ArgumentRule& rule : call.rules) CHECK((rule.value & ~rule.mask) == 0);
+    }
+  }
+}
+
+TEST_CASE("the allowlist is the only filter with a listener and is loaded last") {
+  const auto filters = compile_filters().value();
+  REQUIRE(filters.size() == 2);
+  CHECK_FALSE(filters[0].listener);
+  CHECK(filters[1].listener);
+}
+
+TEST_CASE("the allowlist looks at the architecture before anything else") {
+  const auto filters = compile_filters().value();
+  sock_filter first{};
+  std::memcpy(&first, filters[1].bytes.data(), sizeof first);
+  CHECK(first.code == (BPF_LD | BPF_W | BPF_ABS));
+  CHECK(first.k == offsetof(seccomp_data, arch));
+}
+
+TEST_CASE("what programs do all day is allowed") {
+  for (const long number : {SYS_read, SYS_write, SYS_mmap, SYS_execve, SYS_exit_group, SYS_futex,
+                            SYS_ptrace, SYS_wait4, SYS_pipe2, SYS_getrandom, SYS_rseq, SYS_statx}) {
+    INFO(number);
+    CHECK(answer(number) == kAllow);
+  }
+}
+
+TEST_CASE("calls that change the machine are refused and reported") {
+  for (const long number :
+       {SYS_mount, SYS_umount2, SYS_pivot_root, SYS_chroot, SYS_setns, SYS_unshare, SYS_bpf,
+        SYS_perf_event_open, SYS_userfaultfd, SYS_keyctl, SYS_add_key, SYS_request_key, SYS_reboot,
+        SYS_kexec_load, SYS_init_module, SYS_open_by_handle_at, SYS_open_tree, SYS_move_mount,
+        SYS_fsopen, SYS_mount_setattr, SYS_swapon, SYS_acct, SYS_pidfd_getfd}) {
+    INFO(number);
+    CHECK(answer(number) == kReport);
+  }
+}
+
+TEST_CASE("calls whose arguments cannot be filtered are absent") {
+  for (const long number : {SYS_clone3, SYS_openat2, SYS_io_uring_setup, SYS_io_uring_enter,
+                            SYS_io_uring_register}) {
+    INFO(number);
+    CHECK(answer(number) == kAbsent);
+  }
+}
+
+TEST_CASE("calls younger than the tables are absent, up to the last number there is") {
+  CHECK(answer(newest_known_call() + 1) == kAbsent);
+  CHECK(answer(600) == kAbsent);
+  CHECK(answer(1023) == kAbsent);
+}
+
+TEST_CASE("another architecture's calls kill") {
+  CHECK(answer(SYS_read, {}, AUDIT_ARCH_I386) == kKill);
+  CHECK(answer(SYS_read | 0x40000000) == kKill);  // x32
+}
+
+TEST_CASE("clone makes processes and threads but no namespaces") {
+  CHECK(answer(SYS_clone, {SIGCHLD}) == kAllow);
+  CHECK(answer(SYS_clone, {CLONE_VM | CLONE_THREAD | CLONE_SIGHAND}) == kAllow);
+  for (const std::uint64_t flag : {CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET,
+                                   CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP}) {
+    INFO(flag);
+    CHECK(answer(SYS_clone, {flag | SIGCHLD}) == kReport);
+  }
+}
+
+TEST_CASE("no call makes a set-id file") {
+  for (const std::uint64_t bits : {04755, 02755, 06000, 04000}) {
+    INFO(bits);
+    CHECK(answer(SYS_chmod, {0, bits}) == kReport);
+    CHECK(answer(SYS_fchmod, {0, bits}) == kReport);
+    CHECK(answer(SYS_fchmodat, {0, 0, bits}) == kReport);
+    CHECK(answer(SYS_creat, {0, bits}) == kReport);
+    CHECK(answer(SYS_open, {0, O_CREAT | O_WRONLY, bits}) == kReport);
+    CHECK(answer(SYS_openat, {0, 0, O_CREAT | O_WRONLY, bits}) == kReport);
+    CHECK(answer(SYS_openat, {0, 0, O_TMPFILE | O_RDWR, bits}) == kReport);
+    CHECK(answer(SYS_mknod, {0, S_IFREG | bits}) == kReport);
+    CHECK(answer(SYS_mknodat, {0, 0, S_IFREG | bits}) == kReport);
+  }
+  CHECK(answer(SYS_chmod, {0, 01777}) == kAllow);
+  CHECK(answer(SYS_openat, {0, 0, O_CREAT | O_WRONLY, 0644}) == kAllow);
+  // Without O_CREAT the mode is whatever was in the register.
+  CHECK(answer(SYS_openat, {0, 0, O_RDONLY, 04755}) == kAllow);
+  CHECK(answer(SYS_openat, {0, 0, O_DIRECTORY, 04755}) == kAllow);
+}
+
+TEST_CASE("mode bits above 32 do not hide the ones below") {
+  CHECK(answer(SYS_chmod, {0, 0x100000000ULL | 04755}) == kReport);
+  CHECK(answer(SYS_clone, {0x100000000ULL | CLONE_NEWUSER}) == kReport);
+}
+
+TEST_CASE("no call makes a device node, a whiteout neither") {
+  CHECK(answer(SYS_mknod, {0, S_IFCHR | 0600}) == kReport);
+  CHECK(answer(SYS_mknodat, {0, 0, S_IFBLK | 0600}) == kReport);
+  CHECK(answer(SYS_mknodat, {0, 0, S_IFIFO | 0600}) == kAllow);
+}
+
+TEST_CASE("only the families of sockets that stay inside are there") {
+  CHECK(answer(SYS_socket, {AF_INET, SOCK_STREAM}) == kAllow);
+  CHECK(answer(SYS_socket, {AF_INET6, SOCK_DGRAM}) == kAllow);
+  CHECK(answer(SYS_socket, {AF_NETLINK, SOCK_RAW, 0}) == kAllow);
+  CHECK(answer(SYS_socketpair, {AF_UNIX, SOCK_STREAM}) == kAllow);
+  CHECK(answer(SYS_socket, {AF_NETLINK, SOCK_RAW, 12}) == kReport);  // netfilter
+  for (const std::uint64_t family : {AF_UNIX, AF_VSOCK, AF_PACKET, AF_ALG, AF_KEY, AF_BLUETOOTH}) {
+    INFO(family);
+    CHECK(answer(SYS_socket, {family, SOCK_STREAM}) == kReport);
+  }
+}
+
+TEST_CASE("no ioctl types into a terminal, whatever the upper half of its number says") {
+  CHECK(answer(SYS_ioctl, {0, TIOCSTI}) == kRefused);
+  CHECK(answer(SYS_ioctl, {0, TIOCLINUX}) == kRefused);
+  CHECK(answer(SYS_ioctl, {0, 0xdeadbeef00000000ULL | TIOCSTI}) == kRefused);
+  CHECK(answer(SYS_ioctl, {0, TCGETS}) == kAllow);
+}
+
+TEST_CASE("personality can turn off address randomisation, as debuggers do, and nothing else") {
+  CHECK(answer(SYS_personality, {0xffffffff}) == kAllow);
+  CHECK(answer(SYS_personality, {ADDR_NO_RANDOMIZE}) == kAllow);
+  CHECK(answer(SYS_personality, {READ_IMPLIES_EXEC}) == kReport);
+  CHECK(answer(SYS_personality, {PER_LINUX32}) == kReport);
+}
+
+TEST_CASE("a program can filter itself but not put a supervisor in our place") {
+  CHECK(answer(SYS_seccomp, {SECCOMP_SET_MODE_FILTER, 0}) == kAllow);
+  CHECK(answer(SYS_seccomp, {SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER}) ==
+        kReport);
+}
+
+}  // namespace mayfly::sandbox
