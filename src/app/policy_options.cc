@@ -1,6 +1,5 @@
 #include "app/policy_options.h"
 
-#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "sandbox/cache.h"
 
 extern char** environ;
 
@@ -104,56 +104,37 @@ Status apply(const PolicyOptions& options, sandbox::Profile& profile) {
   return add_environment(options.env, profile.environment);
 }
 
-std::string value_of(const Environment& environment, std::string_view name) {
-  for (const auto& [key, value] : environment) {
-    if (key == name) return value;
-  }
-  return "";
-}
-
-std::string cache_root(const Environment& environment, const sandbox::HostUser& user) {
-  const std::string cache = value_of(environment, "XDG_CACHE_HOME");
-  if (cache.starts_with('/')) return cache + "/mayfly";
-  return user.home.empty() ? "" : user.home + "/.cache/mayfly";
-}
-
-// A uid of nobody: sandboxes of a server that runs as root, in root's workspace, get it.
-uid_t spare_uid() {
-  uid_t uid = 64'321;
-  while (::getpwuid(uid) != nullptr) --uid;
-  return uid;
-}
-
 }  // namespace
 
 void add_policy_options(CLI::App& command, PolicyOptions& options) {
-  command.add_option("--workspace", options.workspaces,
-                     "directory that calls work in, visible inside at the same path (repeatable; "
-                     "default: $CLAUDE_PROJECT_DIR, else the current directory)")
+  command
+      .add_option("--workspace", options.workspaces,
+                  "directory that calls work in, visible inside at the same path (repeatable; "
+                  "default: $CLAUDE_PROJECT_DIR, else the current directory)")
       ->option_text("DIR")
       ->type_size(1)
       ->allow_extra_args(false);
-  command.add_option("--profile", options.profiles,
-                     "what the sandbox may do; of several the first is the default, and the model "
-                     "may choose among all")
+  command
+      .add_option("--profile", options.profiles,
+                  "what the sandbox may do; of several the first is the default, and the model "
+                  "may choose among all")
       ->option_text("NAME[,NAME...]");
-  command.add_option("--timeout-ms", options.timeout_ms, "wall time of one call")
-      ->option_text("N");
+  command.add_option("--timeout-ms", options.timeout_ms, "wall time of one call")->option_text("N");
   command.add_option("--job-timeout-ms", options.job_timeout_ms, "wall time of one job")
       ->option_text("N");
   command.add_option("--memory", options.memory, "memory of one call, as in 512M or 4G")
       ->option_text("SIZE");
-  command.add_option("--pids", options.pids, "processes and threads of one call")
-      ->option_text("N");
-  command.add_option("--max-output-bytes", options.max_output_bytes,
-                     "output of one call, as in 64M")
+  command.add_option("--pids", options.pids, "processes and threads of one call")->option_text("N");
+  command
+      .add_option("--max-output-bytes", options.max_output_bytes, "output of one call, as in 64M")
       ->option_text("SIZE");
   command.add_option("--read", options.read, "host path that is readable inside (repeatable)")
       ->option_text("PATH")
       ->type_size(1)
       ->allow_extra_args(false);
-  command.add_option("--env", options.env,
-                     "variable to set inside; without a value, mayfly's own (repeatable)")
+  command
+      .add_option("--env", options.env,
+                  "variable to set inside; without a value, mayfly's own (repeatable)")
       ->option_text("NAME[=VALUE]")
       ->type_size(1)
       ->allow_extra_args(false);
@@ -182,8 +163,7 @@ Result<sandbox::Host> this_host(const PolicyOptions& options) {
   if (host.workspaces.empty()) {
     host.workspaces.push_back(TRY(sandbox::default_workspace(host.environment)));
   }
-  host.cache_root = cache_root(host.environment, host.user);
-  if (host.user.uid == 0) host.spare_uid = spare_uid();
+  host.cache_root = sandbox::cache_root(host.user);
   return host;
 }
 

@@ -34,8 +34,9 @@ Result<std::vector<sandbox::Profile>> profiles(const PolicyOptions& options);
 // The host as `resolve` wants it: the user, the workspaces, the environment, the cache directory.
 Result<sandbox::Host> this_host(const PolicyOptions& options);
 
-// What `profile` comes to on `host`, without creating anything: no caches, no search for toolchains.
-// For checking a configuration before the first call, and for telling the model about it.
+// What `profile` comes to on `host`, without creating anything: no caches, no search for
+// toolchains. For checking a configuration before the first call, and for telling the model about
+// it.
 Result<sandbox::Policy> preview(sandbox::Profile profile, sandbox::Host host);
 
 // "4096", "512M", "2GiB": powers of 1024.

@@ -16,8 +16,8 @@ struct ProtocolFds {
 // Takes descriptors 0 and 1: they are /dev/null and stderr afterwards.
 Result<ProtocolFds> take_protocol_fds();
 
-// One line to stderr, dropped if nobody reads there: a client that does not drain our stderr must not
-// stop the server.
+// One line to stderr, dropped if nobody reads there: a client that does not drain our stderr must
+// not stop the server.
 void log_line(const std::string& line);
 
 }  // namespace mayfly::app

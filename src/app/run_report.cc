@@ -46,7 +46,8 @@ void print_json(const sandbox::Report& report) {
 }
 
 void print_json(const Error& error) {
-  print({{"status", "failed_to_start"}, {"ended_by", "setup"}, {"error", tools::error_json(error)}});
+  print(
+      {{"status", "failed_to_start"}, {"ended_by", "setup"}, {"error", tools::error_json(error)}});
 }
 
 void print_error(const Error& error) { say(describe(error)); }

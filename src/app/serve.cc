@@ -65,8 +65,8 @@ Result<tools::WorkbenchOptions> workbench_options(const ServeOptions& options) {
   return out;
 }
 
-// Everything that a good configuration comes to. Members in the order of their making: the workbench
-// uses the profiles.
+// Everything that a good configuration comes to. Members in the order of their making: the
+// workbench uses the profiles.
 struct Service {
   mcp::EraOption era = mcp::EraOption::kAuto;
   tools::Briefing briefing;
@@ -109,8 +109,8 @@ Result<std::unique_ptr<mcp::Server>> make_server(const Result<Service>& service)
     instructions = tools::instructions(briefing);
   } else {
     options.startup_error = service.error();
-    instructions = "Mayfly runs nothing until its configuration is corrected: " +
-                   describe(service.error());
+    instructions =
+        "Mayfly runs nothing until its configuration is corrected: " + describe(service.error());
   }
   return mcp::Server::make(
       {.name = "mayfly", .title = "Mayfly", .version = MAYFLY_VERSION, .website = ""},
@@ -132,9 +132,10 @@ void add_serve_options(CLI::App& command, ServeOptions& options) {
       ->option_text("auto|legacy|modern");
   command.add_option("--receipt", options.receipt, "how much each answer says (default lean)")
       ->option_text("lean|full");
-  command.add_option("--wait-ms", options.wait_ms,
-                     "how long a request waits before its command becomes a job (default 45000: "
-                     "most clients give up after 60 s)")
+  command
+      .add_option("--wait-ms", options.wait_ms,
+                  "how long a request waits before its command becomes a job (default 45000: "
+                  "most clients give up after 60 s)")
       ->option_text("N");
 }
 
@@ -150,8 +151,7 @@ int serve(int argc, char** argv) {
 
   mcp::StdioOptions stdio;
   stdio.stop_fd = signals->fd();
-  const auto end =
-      mcp::serve_stdio(**server, std::move(fds->input), std::move(fds->output), stdio);
+  const auto end = mcp::serve_stdio(**server, std::move(fds->input), std::move(fds->output), stdio);
   if (!end) return give_up(end.error());
   // A handler that hangs would be waited for; its calls end with the workbench all the same.
   if (end->unfinished_calls > 0) static_cast<void>(server->release());

@@ -7,9 +7,9 @@
 
 namespace mayfly::app {
 
-// Carries our stdin into a pipe that a sandboxed program reads, in a thread of its own, until either
-// end is closed. Our own descriptor 0 never enters a sandbox: a terminal could be written to, and a
-// socket would be a way out.
+// Carries our stdin into a pipe that a sandboxed program reads, in a thread of its own, until
+// either end is closed. Our own descriptor 0 never enters a sandbox: a terminal could be written
+// to, and a socket would be a way out.
 class StdinPump {
  public:
   // `reader` becomes the pipe's read end.

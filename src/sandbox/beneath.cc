@@ -27,8 +27,8 @@ constexpr int kTreeDepth = 8;
 Result<OwnedFd> open_short(int directory, const std::string& path, int flags) {
   // A path operation that races with a rename may be told to try again.
   for (int attempt = 0;; ++attempt) {
-    auto fd = sys::openat2(directory, path.empty() ? "." : path,
-                           static_cast<std::uint64_t>(flags), kNoEscape);
+    auto fd = sys::openat2(directory, path.empty() ? "." : path, static_cast<std::uint64_t>(flags),
+                           kNoEscape);
     if (fd || fd.error().os_errno != EAGAIN || attempt == 100) return fd;
   }
 }
@@ -225,8 +225,10 @@ Tree look_below(int directory, const Tree* earlier) {
       Entry entry = look(fd, name, before);
       bytes += entry.content.size();
       if (entry.kind == Entry::Kind::kDirectory) {
-        if (depth < kTreeDepth) pending.emplace_back(below, depth + 1);
-        else tree.complete = false;
+        if (depth < kTreeDepth)
+          pending.emplace_back(below, depth + 1);
+        else
+          tree.complete = false;
       }
       tree.entries.emplace(below, std::move(entry));
     }
@@ -248,10 +250,12 @@ Result<std::string> restore(int parent, const std::string& name, const Entry& ea
   OwnedFd file;
   for (int number = 1; !file.valid(); ++number) {
     draft = name.substr(0, 220) + ".mayfly-restored-" + std::to_string(number);
-    auto created = sys::openat(parent, draft,
-                               O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NONBLOCK, 0600);
-    if (created) file = *std::move(created);
-    else if (created.error().os_errno != EEXIST || number == 10000) return fail(created.error());
+    auto created =
+        sys::openat(parent, draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NONBLOCK, 0600);
+    if (created)
+      file = *std::move(created);
+    else if (created.error().os_errno != EEXIST || number == 10000)
+      return fail(created.error());
   }
   const auto give_up = [&](Error error) {
     (void)unlinkat(parent, draft.c_str(), 0);

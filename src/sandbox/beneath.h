@@ -44,7 +44,7 @@ struct Entry {
 
 inline constexpr std::size_t kContentLimit = 1 << 20;
 
-// Looks at `name` in `parent` (a descriptor that may be O_PATH for kinds only). With `earlier`, the content of an untouched file
+// Looks at `name` in `parent` (which may be O_PATH). With `earlier`, the content of an untouched file
 // is taken from there instead of being read again.
 Entry look(int parent, const std::string& name, const Entry* earlier = nullptr);
 

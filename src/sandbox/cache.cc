@@ -72,9 +72,9 @@ std::string readable(const std::string& text, std::size_t limit) {
 
 std::string set_name(const CacheLocation& location) {
   std::array<char, 17> hash{};
-  std::snprintf(hash.data(), hash.size(), "%016llx",
-                static_cast<unsigned long long>(
-                    fnv1a(location.workspace + '\0' + location.profile)));
+  std::snprintf(
+      hash.data(), hash.size(), "%016llx",
+      static_cast<unsigned long long>(fnv1a(location.workspace + '\0' + location.profile)));
   const std::string base = location.workspace.substr(location.workspace.rfind('/') + 1);
   return readable(base, 40) + "-" + hash.data() + "-" + readable(location.profile, 40);
 }
@@ -105,8 +105,8 @@ Result<OwnedFd> enter(int parent, const std::string& name, uid_t uid, gid_t gid)
     info = TRY(sys::fstat(directory->get()));
   }
   if (info.st_uid != uid) {
-    return fail(refused(name, "belongs to uid " + std::to_string(info.st_uid) + ", not to " +
-                                  std::to_string(uid)));
+    return fail(refused(
+        name, "belongs to uid " + std::to_string(info.st_uid) + ", not to " + std::to_string(uid)));
   }
   if ((info.st_mode & 0777U) != 0700U && fchmod(directory->get(), 0700) != 0) {
     return fail(system_error("fchmod " + name, errno));
@@ -280,8 +280,8 @@ Result<CacheSet> open_cache(const CacheLocation& location) {
     cache.path = location.root + "/" + kSets + "/" + name;
     cache.lock = std::move(stamp);
     for (const Kept& kept : kKept) {
-      (void)TRY_TO("open the cache " + name, enter(set.get(), kept.name, location.owner_uid,
-                                                   location.owner_gid));
+      (void)TRY_TO("open the cache " + name,
+                   enter(set.get(), kept.name, location.owner_uid, location.owner_gid));
       cache.directories.push_back({cache.path + "/" + kept.name, kept.inside});
     }
     return cache;

@@ -31,7 +31,7 @@ struct CacheLocation {
   std::string root;
   std::string workspace;  // canonical path
   std::string profile;
-  uid_t owner_uid = 0;    // who the sandbox is on the host
+  uid_t owner_uid = 0;  // who the sandbox is on the host
   gid_t owner_gid = 0;
 };
 

@@ -38,7 +38,11 @@ class Parser {
 
   Error error(const std::string& what) const {
     return Error{ErrorCode::kInvalidConfiguration,
-                 "git configuration, line " + std::to_string(line_) + ": " + what, "", "", "", 0};
+                 "git configuration, line " + std::to_string(line_) + ": " + what,
+                 "",
+                 "",
+                 "",
+                 0};
   }
 
   void skip_line() {
@@ -128,10 +132,14 @@ class Parser {
         if (at_end()) return fail(error("a backslash at the end"));
         c = next();
         if (c == '\n') continue;
-        if (c == 't') c = '\t';
-        else if (c == 'n') c = '\n';
-        else if (c == 'b') c = '\b';
-        else if (c != '\\' && c != '"') return fail(error("an unknown escape"));
+        if (c == 't')
+          c = '\t';
+        else if (c == 'n')
+          c = '\n';
+        else if (c == 'b')
+          c = '\b';
+        else if (c != '\\' && c != '"')
+          return fail(error("an unknown escape"));
         result += c;
         keep = result.size();
         continue;

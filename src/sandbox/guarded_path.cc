@@ -4,6 +4,8 @@
 #include <linux/openat2.h>
 #include <sys/stat.h>
 
+#include <cerrno>
+
 #include "base/sys.h"
 #include "base/text.h"
 
@@ -30,8 +32,7 @@ Result<OwnedFd> open_target(const Workplace& workplace, const std::string& path,
     }
     from = link.content.substr(root.size());
   }
-  return sys::openat2(workplace.directory, from, O_PATH,
-                      RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
+  return sys::openat2(workplace.directory, from, O_PATH, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
 }
 
 void follow(const Workplace& workplace, const std::string& path, GuardedPath& guarded,
@@ -42,7 +43,8 @@ void follow(const Workplace& workplace, const std::string& path, GuardedPath& gu
   const std::string root = workplace.path + "/";
   if (!real || real->compare(0, root.size(), root) != 0) return;
   const std::string inside = real->substr(root.size());
-  auto parent = beneath::open(workplace.directory, beneath::parent_of(inside), O_PATH | O_DIRECTORY);
+  auto parent =
+      beneath::open(workplace.directory, beneath::parent_of(inside), O_PATH | O_DIRECTORY);
   if (!parent) return;
   guarded.target = beneath::look(parent->get(), beneath::name_of(inside),
                                  earlier != nullptr ? &earlier->target : nullptr);
@@ -57,8 +59,7 @@ void follow(const Workplace& workplace, const std::string& path, GuardedPath& gu
 bool same_file(const Entry& now, const Entry& before) {
   if (now.untouched_since(before)) return true;
   // A hook that was not executable before was not in force.
-  return now.equal_content(before) &&
-         ((now.info.st_mode ^ before.info.st_mode) & 0111U) == 0;
+  return now.equal_content(before) && ((now.info.st_mode ^ before.info.st_mode) & 0111U) == 0;
 }
 
 bool same_tree(const beneath::Tree& now, const beneath::Tree& before) {
@@ -116,11 +117,12 @@ std::string describe(const HostCodeFinding& finding) {
       break;
     case HostCodeFinding::Outcome::kRestored:
       line += ": the earlier content is back";
-      if (!finding.moved_to.empty()) line += ", the new one is in " + text::one_line(finding.moved_to);
+      if (!finding.moved_to.empty())
+        line += ", the new one is in " + text::one_line(finding.moved_to);
       break;
     case HostCodeFinding::Outcome::kStillThere:
-      line += ": STILL THERE, a program of this host may run it (" +
-              text::one_line(finding.error) + "); remove it by hand";
+      line += ": STILL THERE, a program of this host may run it (" + text::one_line(finding.error) +
+              "); remove it by hand";
       break;
     case HostCodeFinding::Outcome::kNotExamined:
       line += ": NOT EXAMINED (" + text::one_line(finding.error) + ")";
@@ -132,16 +134,21 @@ std::string describe(const HostCodeFinding& finding) {
 GuardedPath look_guarded(const Workplace& workplace, const std::string& path,
                          const GuardedPath* earlier) {
   GuardedPath guarded;
-  auto parent = beneath::open(workplace.directory, beneath::parent_of(path), O_PATH | O_DIRECTORY);
-  if (!parent) {
-    // Behind a link there may be anything; a missing parent means a missing path.
-    if (parent.error().os_errno != ENOENT && parent.error().os_errno != ENOTDIR) {
-      guarded.entry.kind = Kind::kOther;
+  const Entry* before = earlier != nullptr ? &earlier->entry : nullptr;
+  if (path.find('/') == std::string::npos) {  // most are: one system call instead of three
+    guarded.entry = beneath::look(workplace.directory, path, before);
+  } else {
+    auto parent =
+        beneath::open(workplace.directory, beneath::parent_of(path), O_PATH | O_DIRECTORY);
+    if (!parent) {
+      // Behind a link there may be anything; a missing parent means a missing path.
+      if (parent.error().os_errno != ENOENT && parent.error().os_errno != ENOTDIR) {
+        guarded.entry.kind = Kind::kOther;
+      }
+      return guarded;
     }
-    return guarded;
+    guarded.entry = beneath::look(parent->get(), beneath::name_of(path), before);
   }
-  guarded.entry = beneath::look(parent->get(), beneath::name_of(path),
-                                earlier != nullptr ? &earlier->entry : nullptr);
   if (guarded.entry.kind == Kind::kLink) {
     follow(workplace, path, guarded, earlier);
   } else if (guarded.entry.kind == Kind::kDirectory && workplace.bind == DirectoryBind::kNone) {
@@ -174,8 +181,8 @@ void undo(const Workplace& workplace, const std::string& path, const Entry& befo
     if (aside) finding.what += ", could not be restored";
     if (aside) finding.outcome = HostCodeFinding::Outcome::kMovedAside;
   } else if (aside) {
-    finding.outcome = restorable ? HostCodeFinding::Outcome::kRestored
-                                 : HostCodeFinding::Outcome::kMovedAside;
+    finding.outcome =
+        restorable ? HostCodeFinding::Outcome::kRestored : HostCodeFinding::Outcome::kMovedAside;
   }
   if (aside) {
     if (!aside->empty()) finding.moved_to = beneath::join(beneath::parent_of(path), *aside);
@@ -201,10 +208,9 @@ void settle_guarded(const Workplace& workplace, const std::string& path, const G
   if (same && now.entry.kind == Kind::kLink) {
     const bool directories =
         now.target.kind == Kind::kDirectory && before.target.kind == Kind::kDirectory;
-    same = directories
-               ? now.target.same_object(before.target) && same_tree(now.tree, before.tree)
-               : now.target.kind == before.target.kind &&
-                     (!now.target.exists() || same_file(now.target, before.target));
+    same = directories ? now.target.same_object(before.target) && same_tree(now.tree, before.tree)
+                       : now.target.kind == before.target.kind &&
+                             (!now.target.exists() || same_file(now.target, before.target));
   }
   if (!same) undo(workplace, path, before.entry, "changed", findings);
 }

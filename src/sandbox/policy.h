@@ -91,13 +91,17 @@ std::string to_text(const Policy& policy);
 // 64 bits of `to_text` as 16 hexadecimal digits: names a policy, proves nothing.
 std::string digest(const Policy& policy);
 
+// The host uid of sandboxes where server and workspace are both root's. Outside of every range that
+// a distribution, systemd or subordinate ids hand out (systemd's table of uids ends the containers'
+// at 1879048191), so that no other process of the host has it.
+inline constexpr uid_t kSpareUid = 1900000000;
+
 // What a policy is resolved against. `environment` is the server's own.
 struct Host {
   HostUser user;                       // who runs the server
   std::vector<std::string> workspaces;  // host paths, as given
   std::vector<std::pair<std::string, std::string>> environment;
   std::string cache_root;              // empty: no caches
-  uid_t spare_uid = 0;                 // the sandbox's host uid when user and workspace are root's
 };
 
 // Resolves `profile` for `host`. Reads the host, creates nothing.

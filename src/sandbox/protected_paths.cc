@@ -37,14 +37,33 @@ const std::vector<std::string>& protected_directories() {
   static const std::vector<std::string> directories = {
       ".git/hooks",
       // Hook directories that a user's global core.hooksPath may name.
-      ".husky", ".githooks",
+      ".husky",
+      ".githooks",
       // Editors: tasks, launch configurations, run on opening.
-      ".vscode", ".idea", ".zed", ".fleet", ".nova", ".devcontainer",
+      ".vscode",
+      ".idea",
+      ".zed",
+      ".fleet",
+      ".nova",
+      ".devcontainer",
       // Agents: hooks, MCP servers, permissions.
-      ".claude", ".cursor", ".windsurf", ".codex", ".gemini", ".continue", ".roo", ".kilocode",
-      ".kiro", ".trae", ".amazonq", ".opencode", ".junie", ".mayfly",
+      ".claude",
+      ".cursor",
+      ".windsurf",
+      ".codex",
+      ".gemini",
+      ".continue",
+      ".roo",
+      ".kilocode",
+      ".kiro",
+      ".trae",
+      ".amazonq",
+      ".opencode",
+      ".junie",
+      ".mayfly",
       // Run by a shell's prompt for directories that were trusted once.
-      ".mise", ".config/mise",
+      ".mise",
+      ".config/mise",
   };
   return directories;
 }
@@ -52,10 +71,11 @@ const std::vector<std::string>& protected_directories() {
 const std::vector<std::string>& protected_files() {
   static const std::vector<std::string> files = {
       ".mcp.json", "opencode.json", "opencode.jsonc", ".aider.conf.yml", ".devcontainer.json",
-      ".envrc", "mise.toml", ".mise.toml", "mise.local.toml", ".mise.local.toml",
-      ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".bash_aliases", ".profile",
-      ".zshrc", ".zshenv", ".zprofile", ".zlogin", ".zlogout",
-      ".gitconfig", ".gdbinit", ".lldbinit", ".exrc", ".vimrc", ".nvimrc", ".nvim.lua",
+      ".envrc",    "mise.toml",     ".mise.toml",     "mise.local.toml", ".mise.local.toml",
+      ".bashrc",   ".bash_profile", ".bash_login",    ".bash_logout",    ".bash_aliases",
+      ".profile",  ".zshrc",        ".zshenv",        ".zprofile",       ".zlogin",
+      ".zlogout",  ".gitconfig",    ".gdbinit",       ".lldbinit",       ".exrc",
+      ".vimrc",    ".nvimrc",       ".nvim.lua",
   };
   return files;
 }
@@ -63,8 +83,7 @@ const std::vector<std::string>& protected_files() {
 Result<std::vector<std::string>> protected_directories(const Workspace& workspace) {
   std::vector<std::string> directories = protected_directories();
   const OwnedFd directory = TRY(open_checked(workspace));
-  const Workplace workplace =
-      workplace_of(workspace, directory.get(), DirectoryBind::kInForce);
+  const Workplace workplace = workplace_of(workspace, directory.get(), DirectoryBind::kInForce);
   for (const std::string& path :
        named_by_settings(workplace, look_at_repository(workplace, ".git"))) {
     if (beneath::open(directory.get(), path, O_PATH | O_DIRECTORY)) directories.push_back(path);
@@ -114,8 +133,7 @@ void ProtectedPaths::remember() {
   const auto look = [](const Workplace& workplace, std::map<std::string, GuardedPath>& before,
                        std::map<std::string, GuardedPath>& now, const std::string& path) {
     const auto earlier = before.find(path);
-    now[path] =
-        look_guarded(workplace, path, earlier == before.end() ? nullptr : &earlier->second);
+    now[path] = look_guarded(workplace, path, earlier == before.end() ? nullptr : &earlier->second);
   };
   std::map<std::string, GuardedPath> common;
   for (const std::string& path : protected_directories()) {
@@ -129,9 +147,8 @@ void ProtectedPaths::remember() {
   for (const std::string& path : options_.additional) look(compared, named_, named, path);
   for (const std::string& path : scan_.found()) {
     const auto earlier = repositories_.find(path);
-    const RepositoryState& state =
-        repositories[path] = look_at_repository(
-            bound, path, earlier == repositories_.end() ? nullptr : &earlier->second);
+    const RepositoryState& state = repositories[path] = look_at_repository(
+        bound, path, earlier == repositories_.end() ? nullptr : &earlier->second);
     for (const std::string& name : named_by_settings(compared, state)) {
       if (named.count(name) == 0) look(compared, named_, named, name);
     }
@@ -173,8 +190,7 @@ void ProtectedPaths::settle_repositories(std::vector<HostCodeFinding>& findings)
       known.elsewhere = same->second;
     }
     const std::size_t before = findings.size();
-    RepositoryState left =
-        settle_repository(workplace, path, known, scan_.found(), findings);
+    RepositoryState left = settle_repository(workplace, path, known, scan_.found(), findings);
     // What is accepted is what a later change is compared with, and restored to.
     if (findings.size() == before) accepted[path] = std::move(left);
   }

@@ -70,8 +70,10 @@ class Removal {
       if (item->d_type != DT_DIR && unlinkat(fd, name.c_str(), 0) == 0) continue;
       if (unlinkat(fd, name.c_str(), AT_REMOVEDIR) == 0) continue;
       if (errno != ENOTEMPTY && errno != EEXIST) continue;
-      if (fd == top_) pending_.push_back(name);
-      else move_to_top(fd, name);
+      if (fd == top_)
+        pending_.push_back(name);
+      else
+        move_to_top(fd, name);
     }
   }
 

@@ -77,8 +77,7 @@ void RepositoryScan::walk(const std::string& from) {
   while (!pending.empty()) {
     const std::string path = std::move(pending.back());
     pending.pop_back();
-    if (directories_read_ >= limits_.directories ||
-        std::chrono::steady_clock::now() >= deadline_) {
+    if (directories_read_ >= limits_.directories || std::chrono::steady_clock::now() >= deadline_) {
       gaps_.push_back({path, "the tree is too large to look through after each call"});
       return;
     }

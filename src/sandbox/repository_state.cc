@@ -120,9 +120,14 @@ class Settlement {
   RepositoryState run() {
     const std::size_t findings = findings_.size();
     switch (now_.self.kind) {
-      case Kind::kAbsent: return now_;
-      case Kind::kFile: settle_pointer(); break;
-      case Kind::kDirectory: settle_directory(); break;
+      case Kind::kAbsent:
+        return now_;
+      case Kind::kFile:
+        settle_pointer();
+        break;
+      case Kind::kDirectory:
+        settle_directory();
+        break;
       case Kind::kLink:
       case Kind::kOther:
         if (known_.here == nullptr || !now_.self.untouched_since(known_.here->self)) {
@@ -168,8 +173,7 @@ class Settlement {
     const std::string hooks = join(path_, "hooks");
     const RepositoryState* known = known_.here != nullptr ? known_.here : known_.elsewhere;
     GuardedPath before = known != nullptr ? known->hooks : GuardedPath{};
-    if (now_.hooks.entry.kind == Kind::kDirectory &&
-        !now_.hooks.entry.same_object(before.entry)) {
+    if (now_.hooks.entry.kind == Kind::kDirectory && !now_.hooks.entry.same_object(before.entry)) {
       // A directory that git made from its template, or one that replaced the bound one: its files
       // are compared with those that were known, and none but samples may be new.
       if (before.entry.kind != Kind::kDirectory) before.tree = {};
@@ -250,8 +254,8 @@ RepositoryState look_at_repository(const Workplace& workplace, const std::string
     state.self.kind = Kind::kDirectory;
     (void)fstat(workplace.directory, &state.self.info);
   } else {
-    auto parent = beneath::open(workplace.directory, beneath::parent_of(path),
-                                O_PATH | O_DIRECTORY);
+    auto parent =
+        beneath::open(workplace.directory, beneath::parent_of(path), O_PATH | O_DIRECTORY);
     if (!parent) return state;
     state.self = beneath::look(parent->get(), beneath::name_of(path),
                                earlier != nullptr ? &earlier->self : nullptr);

@@ -16,7 +16,7 @@ struct RepositoryState {
   beneath::Entry self;
   GuardedPath hooks;
   beneath::Entry config;
-  beneath::Entry worktree_config;  // config.worktree
+  beneath::Entry worktree_config;   // config.worktree
   beneath::Entry common_directory;  // commondir
   beneath::Entry rebase;            // rebase-merge
   beneath::Entry rebase_todo;       // rebase-merge/git-rebase-todo, which can hold "exec" lines

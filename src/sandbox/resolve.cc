@@ -60,7 +60,7 @@ Result<Identity> resolve_identity(const Host& host, const std::vector<Workspace>
                             "Serve workspaces of different owners with a server each"));
   }
   if (first.owner_uid == 0) {
-    identity.host_uid = identity.host_gid = host.spare_uid;
+    identity.host_uid = identity.host_gid = kSpareUid;
     identity.inside_uid = identity.inside_gid = kSpareInsideUid;
     identity.user = kSpareUser;
     identity.home = usable_home(host.user.home);
@@ -195,7 +195,7 @@ class Resolver {
 
   // Root's own files, where the sandbox cannot be root: shown to it as its own.
   Ownership ownership() const {
-    const bool spare = host_.user.uid == 0 && policy_.identity.host_uid == host_.spare_uid;
+    const bool spare = host_.user.uid == 0 && policy_.identity.host_uid == kSpareUid;
     return spare ? Ownership::kMapped : Ownership::kAsOnHost;
   }
 

@@ -23,7 +23,10 @@ const std::vector<ToolchainLayout>& toolchain_layouts() {
       {"deno", ".deno", {"bin"}, {"bin"}, {}},
       {"dotnet", ".dotnet", {"sdk", "shared", "tools"}, {""}, {}},
       {"fnm", ".fnm", {"node-versions"}, {""}, {"node-versions/*/installation/etc/npmrc"}},
-      {"fnm", ".local/share/fnm", {"node-versions"}, {""},
+      {"fnm",
+       ".local/share/fnm",
+       {"node-versions"},
+       {""},
        {"node-versions/*/installation/etc/npmrc"}},
       {"ghcup", ".ghcup", {"bin"}, {"bin", "ghc", "hls", "env"}, {}},
       {"go", "go", {"bin"}, {"bin"}, {}},
@@ -36,8 +39,11 @@ const std::vector<ToolchainLayout>& toolchain_layouts() {
       {"pip", ".local/lib", {}, {"python*"}, {}},
       {"pipx", ".local/pipx", {"venvs"}, {"venvs", "shared"}, {}},
       {"pipx", ".local/share/pipx", {"venvs"}, {"venvs", "shared"}, {}},
-      {"pnpm", ".local/share/pnpm", {"pnpm", "global", "nodejs", ".tools"},
-       {"pnpm", "pnpx", "global", "nodejs", ".tools", "bin"}, {}},
+      {"pnpm",
+       ".local/share/pnpm",
+       {"pnpm", "global", "nodejs", ".tools"},
+       {"pnpm", "pnpx", "global", "nodejs", ".tools", "bin"},
+       {}},
       {"pyenv", ".pyenv", {"versions", "shims", "bin"}, {""}, {}},
       {"rbenv", ".rbenv", {"versions", "shims", "bin"}, {""}, {}},
       {"rustup", ".rustup", {"toolchains"}, {""}, {}},
@@ -50,11 +56,12 @@ const std::vector<ToolchainLayout>& toolchain_layouts() {
 }
 
 bool is_credential_name(std::string_view name) {
-  constexpr std::string_view kExact[] = {
-      ".netrc", "_netrc", ".npmrc", ".pypirc", ".env", ".git-credentials", ".condarc", "auth.json",
-      ".yarnrc", ".yarnrc.yml", ".dockercfg", ".pgpass", ".my.cnf", ".htpasswd", "secrets.toml"};
-  constexpr std::string_view kStarts[] = {"credentials", ".credentials", "id_rsa", "id_dsa",
-                                          "id_ecdsa", "id_ed25519"};
+  constexpr std::string_view kExact[] = {".netrc",  "_netrc",           ".npmrc",      ".pypirc",
+                                         ".env",    ".git-credentials", ".condarc",    "auth.json",
+                                         ".yarnrc", ".yarnrc.yml",      ".dockercfg",  ".pgpass",
+                                         ".my.cnf", ".htpasswd",        "secrets.toml"};
+  constexpr std::string_view kStarts[] = {"credentials", ".credentials", "id_rsa",
+                                          "id_dsa",      "id_ecdsa",     "id_ed25519"};
   constexpr std::string_view kEnds[] = {".pem", ".key", ".p12", ".pfx", ".kdbx", ".keystore"};
   if (std::find(std::begin(kExact), std::end(kExact), name) != std::end(kExact)) return true;
   for (const std::string_view start : kStarts) {
@@ -67,11 +74,11 @@ bool is_credential_name(std::string_view name) {
 
 bool is_private_home_directory(std::string_view first_component) {
   constexpr std::string_view kPrivate[] = {
-      ".ssh", ".gnupg", ".aws", ".azure", ".config", ".kube", ".docker", ".mozilla", ".cache",
-      ".password-store", ".pki", ".gcloud", ".thunderbird", ".claude", ".codex", ".mayfly",
-      ".terraform.d", ".m2", ".gradle", ".git"};
-  return std::find(std::begin(kPrivate), std::end(kPrivate), first_component) !=
-         std::end(kPrivate);
+      ".ssh",    ".gnupg",       ".aws",         ".azure",  ".config",
+      ".kube",   ".docker",      ".mozilla",     ".cache",  ".password-store",
+      ".pki",    ".gcloud",      ".thunderbird", ".claude", ".codex",
+      ".mayfly", ".terraform.d", ".m2",          ".gradle", ".git"};
+  return std::find(std::begin(kPrivate), std::end(kPrivate), first_component) != std::end(kPrivate);
 }
 
 }  // namespace mayfly::sandbox

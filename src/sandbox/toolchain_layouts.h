@@ -8,9 +8,9 @@ namespace mayfly::sandbox {
 // How one version manager or toolchain lays out its files below a home directory.
 struct ToolchainLayout {
   std::string_view name;
-  std::string_view root;                      // relative to the home directory
-  std::vector<std::string_view> signs;        // one of these is in the root, or it is something else
-  std::vector<std::string_view> parts;        // what is to be seen, relative to the root; "" is all
+  std::string_view root;                // relative to the home directory
+  std::vector<std::string_view> signs;  // one of these is in the root, or it is something else
+  std::vector<std::string_view> parts;  // what is to be seen, relative to the root; "" is all
   std::vector<std::string_view> credentials;  // relative to the root; "*" stands for one component
   std::vector<std::string_view> beside = {};  // needed too, relative to the home directory
 };

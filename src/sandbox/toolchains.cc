@@ -19,14 +19,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMaxLinks = 512;       // of one directory of a workspace
-constexpr std::size_t kMaxListed = 4096;     // names of one directory
+constexpr std::size_t kMaxLinks = 512;    // of one directory of a workspace
+constexpr std::size_t kMaxListed = 4096;  // names of one directory
 
 constexpr const char* kLinuxbrew = "/home/linuxbrew/.linuxbrew";
 
 // Where PATH may point without anything of it becoming visible.
-constexpr const char* kNeverMounted[] = {"/tmp", "/run", "/mnt", "/media", "/proc", "/sys", "/dev",
-                                         "/etc", "/boot", "/var", "/snap"};
+constexpr const char* kNeverMounted[] = {"/tmp", "/run", "/mnt",  "/media", "/proc", "/sys",
+                                         "/dev", "/etc", "/boot", "/var",   "/snap"};
 
 std::string canonical(const std::string& path) {
   char* resolved = realpath(path.c_str(), nullptr);
@@ -118,9 +118,8 @@ class Finder {
   }
 
   bool in_workspace(const std::string& path) const {
-    return std::any_of(
-        query_.workspaces.begin(), query_.workspaces.end(),
-        [&](const std::string& workspace) { return is_within(path, workspace); });
+    return std::any_of(query_.workspaces.begin(), query_.workspaces.end(),
+                       [&](const std::string& workspace) { return is_within(path, workspace); });
   }
 
   // The home directory is seen inside under the name that the user has for it.
@@ -209,9 +208,9 @@ class Finder {
   void add_path_entry(const std::string& given) {
     if (given.empty() || given.front() != '/') return;
     const std::string literal = fs::path(given).lexically_normal().string();
-    const std::string entry =
-        literal.size() > 1 && literal.back() == '/' ? literal.substr(0, literal.size() - 1)
-                                                    : literal;
+    const std::string entry = literal.size() > 1 && literal.back() == '/'
+                                  ? literal.substr(0, literal.size() - 1)
+                                  : literal;
     const std::string real = canonical(entry);
     if (real.empty() || !is_directory(real)) return;
     if (in_workspace(entry) || in_workspace(real)) return;

@@ -8,10 +8,10 @@ namespace mayfly::sandbox {
 
 // One toolchain of the operator's that sandboxes may read and run.
 struct Toolchain {
-  std::string name;                           // "nvm", "cargo"; "opt", "nix"; "path" for the rest
-  std::vector<std::string> read_only_paths;   // sorted; none inside another of any toolchain
-  std::vector<std::string> hidden_paths;      // existing files inside those that hold credentials
-  std::vector<std::string> path_entries;      // those of PATH that it stands for
+  std::string name;                          // "nvm", "cargo"; "opt", "nix"; "path" for the rest
+  std::vector<std::string> read_only_paths;  // sorted; none inside another of any toolchain
+  std::vector<std::string> hidden_paths;     // existing files inside those that hold credentials
+  std::vector<std::string> path_entries;     // those of PATH that it stands for
 
   bool operator==(const Toolchain&) const = default;
 };

@@ -18,15 +18,14 @@ namespace {
 
 // Refused with everything below them.
 constexpr const char* kSystemTrees[] = {
-    "/usr",  "/bin",     "/sbin",     "/lib",       "/lib32",     "/lib64",
-    "/libx32", "/etc",   "/boot",     "/dev",       "/proc",      "/sys",
-    "/var/lib", "/var/log", "/var/cache", "/var/spool", "/var/run", "/nix",
-    "/lost+found",
+    "/usr",       "/bin",       "/sbin",    "/lib",  "/lib32",      "/lib64",   "/libx32",
+    "/etc",       "/boot",      "/dev",     "/proc", "/sys",        "/var/lib", "/var/log",
+    "/var/cache", "/var/spool", "/var/run", "/nix",  "/lost+found",
 };
 // Refused themselves, while a directory below them may be a workspace.
 constexpr const char* kSystemRoots[] = {
-    "/",    "/home", "/tmp",   "/var", "/var/tmp",  "/opt",      "/srv",
-    "/mnt", "/media", "/run",  "/run/user", "/snap", "/run/media", "/data",
+    "/",    "/home",  "/tmp", "/var",      "/var/tmp", "/opt",       "/srv",
+    "/mnt", "/media", "/run", "/run/user", "/snap",    "/run/media", "/data",
 };
 
 constexpr const char* kPickAnother = "name a project directory with --workspace";
@@ -120,8 +119,8 @@ bool is_within(const std::string& path, const std::string& directory) {
 
 Result<Workspace> open_workspace(const std::string& path, const HostUser& user) {
   if (path.empty() || path.find('\0') != std::string::npos) {
-    return fail(input_error(ErrorCode::kWorkspaceUnusable, "workspace", path, "not a path",
-                            kPickAnother));
+    return fail(
+        input_error(ErrorCode::kWorkspaceUnusable, "workspace", path, "not a path", kPickAnother));
   }
   const std::optional<std::string> resolved = canonical(path);
   if (!resolved) {

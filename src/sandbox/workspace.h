@@ -29,8 +29,9 @@ struct Workspace {
 
 // Resolves `path` (relative to the current directory) and judges it.
 // E1003 when it is missing or no directory. E1004 when a sandbox must never write there: the root,
-// a home directory or anything above one, a dot directory directly below a home (~/.ssh, ~/.config),
-// a system directory, /tmp itself, and whatever is inside or above Mayfly's configuration or cache.
+// a home directory or anything above one, a dot directory directly below a home (~/.ssh,
+// ~/.config), a system directory, /tmp itself, and whatever is inside or above Mayfly's
+// configuration or cache.
 Result<Workspace> open_workspace(const std::string& path, const HostUser& user);
 
 // Where to work when nobody said: CLAUDE_PROJECT_DIR, else the current directory.

@@ -26,8 +26,8 @@ std::string limit_line(const sandbox::Limits& limits) {
   return "- Limits: " + human_time(limits.wall) + " (a job " + human_time(limits.job_wall) +
          "), memory " + text::human_bytes(limits.memory_bytes) + ", " +
          std::to_string(limits.processes) + " processes, output " +
-         text::human_bytes(limits.output_bytes) + ", /tmp " +
-         text::human_bytes(limits.tmp_bytes) + ". A call can only lower them.\n";
+         text::human_bytes(limits.output_bytes) + ", /tmp " + text::human_bytes(limits.tmp_bytes) +
+         ". A call can only lower them.\n";
 }
 
 }  // namespace
@@ -39,8 +39,7 @@ Briefing make_briefing(const std::vector<sandbox::Policy>& policies, millisecond
   briefing.max_wait = max_wait;
   for (const sandbox::Policy& policy : policies) {
     briefing.profiles.push_back(policy.profile);
-    briefing.workspace_writable |=
-        policy.workspace_access == sandbox::WorkspaceAccess::kReadWrite;
+    briefing.workspace_writable |= policy.workspace_access == sandbox::WorkspaceAccess::kReadWrite;
     briefing.network |= policy.network != sandbox::NetworkMode::kNone;
   }
   for (const sandbox::Workspace& workspace : policies.front().workspaces) {
@@ -60,12 +59,14 @@ std::string instructions(const Briefing& briefing) {
   out += briefing.network ? "- Network: as the profile allows.\n"
                           : "- Network: none, only loopback inside the call.\n";
   out += limit_line(briefing.limits);
-  out += "- A command still running after " + human_time(briefing.max_wait) +
-         " becomes a job: the answer has status running and a job_id. Ask get_job with wait_ms; end "
-         "it with stop_job. background: true makes it a job at once.\n";
-  out += "- What the sandbox denied is listed under violations (text form: \"denied:\") with the "
-         "rule, whether a retry can help, and the remedy. An exit code other than 0 is the "
-         "program's own.\n";
+  out +=
+      "- A command still running after " + human_time(briefing.max_wait) +
+      " becomes a job: the answer has status running and a job_id. Ask get_job with wait_ms; end "
+      "it with stop_job. background: true makes it a job at once.\n";
+  out +=
+      "- What the sandbox denied is listed under violations (text form: \"denied:\") with the "
+      "rule, whether a retry can help, and the remedy. An exit code other than 0 is the "
+      "program's own.\n";
   out += "- Long output is cut in the middle; next_offset says where get_job goes on.\n";
   if (briefing.profiles.size() > 1) {
     out += "- Profiles: " + text::join(briefing.profiles, ", ") + "; the first is the default.\n";

@@ -114,11 +114,11 @@ Status parse_timeout(const Json& arguments, Place place, sandbox::Limits& limits
   const milliseconds ceiling = place == Place::kBackground ? limits.job_wall : limits.wall;
   if (wanted > ceiling) {
     const bool fits_a_job = wanted <= limits.job_wall;
-    return fail(above_ceiling(
-        "timeout_ms", static_cast<std::uint64_t>(wanted.count()),
-        static_cast<std::uint64_t>(ceiling.count()),
-        fits_a_job ? "with background: true it may run that long"
-                   : "the operator raises it with mayfly serve --timeout-ms"));
+    return fail(above_ceiling("timeout_ms", static_cast<std::uint64_t>(wanted.count()),
+                              static_cast<std::uint64_t>(ceiling.count()),
+                              fits_a_job
+                                  ? "with background: true it may run that long"
+                                  : "the operator raises it with mayfly serve --timeout-ms"));
   }
   limits.wall = std::min(wanted, limits.wall);
   limits.job_wall = wanted;

@@ -18,15 +18,12 @@ namespace mayfly::tools {
 // A limit that a caller may lower.
 struct LimitField {
   const char* name;
-  std::uint64_t sandbox::Limits::* value;
+  std::uint64_t sandbox::Limits::*value;
 };
 inline constexpr LimitField kLimitFields[] = {
-    {"memory_bytes", &sandbox::Limits::memory_bytes},
-    {"processes", &sandbox::Limits::processes},
-    {"open_files", &sandbox::Limits::open_files},
-    {"file_bytes", &sandbox::Limits::file_bytes},
-    {"output_bytes", &sandbox::Limits::output_bytes},
-    {"tmp_bytes", &sandbox::Limits::tmp_bytes},
+    {"memory_bytes", &sandbox::Limits::memory_bytes}, {"processes", &sandbox::Limits::processes},
+    {"open_files", &sandbox::Limits::open_files},     {"file_bytes", &sandbox::Limits::file_bytes},
+    {"output_bytes", &sandbox::Limits::output_bytes}, {"tmp_bytes", &sandbox::Limits::tmp_bytes},
 };
 
 enum class Place { kForeground, kBackground };

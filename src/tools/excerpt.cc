@@ -51,7 +51,7 @@ Excerpt page(const sandbox::OutputStream& stream, std::uint64_t offset, std::siz
   offset = std::min(offset, out.total);
   const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(budget, out.total - offset));
   const std::string bytes = stream.read(offset, wanted);
-  if (looks_binary(bytes)) return binary(stream, offset, out.total, budget);
+  if (looks_binary(whole_at_end(bytes))) return binary(stream, offset, out.total, budget);
   out.truncated = offset + bytes.size() < out.total;
   std::string_view shown = bytes;
   if (out.truncated) {
@@ -73,7 +73,7 @@ Excerpt head_and_tail(const sandbox::OutputStream& stream, std::size_t budget, G
 
   const std::size_t half = (budget - kMarkerRoom) / 2;
   const std::string first = stream.read(0, half);
-  if (looks_binary(first)) return binary(stream, 0, total, budget);
+  if (looks_binary(whole_at_end(first))) return binary(stream, 0, total, budget);
   const std::string last = stream.read(total - half, half);
   const std::string_view head = whole_at_end(whole_lines_at_end(first));
   std::string_view tail = whole_at_start(whole_lines_at_start(last));

@@ -23,8 +23,8 @@ struct Excerpt {
 // A stream that still grows may end inside a character, which then waits for the next page.
 enum class Growth { kComplete, kGrowing };
 
-// The beginning and the end of the stream, or all of it if it fits into `budget`. Cuts at the end of
-// a line if one is near, else between two characters. Of binary data only the beginning.
+// The beginning and the end of the stream, or all of it if it fits into `budget`. Cuts at the end
+// of a line if one is near, else between two characters. Of binary data only the beginning.
 Excerpt head_and_tail(const sandbox::OutputStream& stream, std::size_t budget, Growth growth);
 
 // What follows `offset`, as much as fits.

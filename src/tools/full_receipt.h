@@ -6,8 +6,8 @@
 
 namespace mayfly::tools {
 
-// Everything that a report knows, without the output itself. What this host could not give is listed
-// under "unavailable" with the reason, never left as a zero.
+// Everything that a report knows, without the output itself. What this host could not give is
+// listed under "unavailable" with the reason, never left as a zero.
 mcp::Json full_receipt(const sandbox::Report& report);
 
 // {"code": "E1003", "message": …}; field, value and remedy only if there are any.

@@ -31,15 +31,16 @@ void get(Workbench& bench, mcp::ToolCall call, mcp::ToolReply reply) {
   auto job = bench.jobs.find(call.principal, id);
   if (!job) return reply(mcp::error_result(job.error()));
 
-  Wait wait{.job = *job,
-            .limit = parse_wait(call.arguments, milliseconds{0}, bench.options.max_wait),
-            .heartbeat = bench.options.heartbeat,
-            .on_cancel = OnCancel::kLeaveJob,
-            .answer = [job = *job, id, output = output_of(call.arguments), form = bench.options.receipt] {
-              Snapshot shown = snapshot(*job, output);
-              shown.job_id = id;
-              return receipt(shown, form);
-            }};
+  Wait wait{
+      .job = *job,
+      .limit = parse_wait(call.arguments, milliseconds{0}, bench.options.max_wait),
+      .heartbeat = bench.options.heartbeat,
+      .on_cancel = OnCancel::kLeaveJob,
+      .answer = [job = *job, id, output = output_of(call.arguments), form = bench.options.receipt] {
+        Snapshot shown = snapshot(*job, output);
+        shown.job_id = id;
+        return receipt(shown, form);
+      }};
   wait_for(bench.timers, std::move(wait), call.cancel, std::move(reply));
 }
 
@@ -48,10 +49,10 @@ void get(Workbench& bench, mcp::ToolCall call, mcp::ToolReply reply) {
 mcp::ToolSpec get_job_spec(const Briefing& briefing) {
   Json properties = Json::object();
   properties["job_id"] = {{"type", "string"}};
-  properties["wait_ms"] = {{"type", "integer"},
-                           {"minimum", 0},
-                           {"description", "wait for its end; default 0, most " +
-                                               human_time(briefing.max_wait)}};
+  properties["wait_ms"] = {
+      {"type", "integer"},
+      {"minimum", 0},
+      {"description", "wait for its end; default 0, most " + human_time(briefing.max_wait)}};
   properties["offset"] = {{"type", "integer"},
                           {"minimum", 0},
                           {"description", "byte to read on from, as next_offset said"}};
@@ -59,8 +60,9 @@ mcp::ToolSpec get_job_spec(const Briefing& briefing) {
   properties["max_output_chars"] = {{"type", "integer"}, {"minimum", 0}};
   return {.name = "get_job",
           .title = "Get a job",
-          .description = "Status and output of a job: head and tail, or what follows offset. A "
-                         "finished job is kept for 10 min.",
+          .description =
+              "Status and output of a job: head and tail, or what follows offset. A "
+              "finished job is kept for 10 min.",
           .input_schema = {{"type", "object"},
                            {"properties", std::move(properties)},
                            {"required", Json::array({"job_id"})},

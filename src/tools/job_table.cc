@@ -78,13 +78,13 @@ Result<std::shared_ptr<Job>> JobTable::find(const std::string& principal, const 
     return found->second.job;
   }
   const bool gone = std::find(forgotten_.begin(), forgotten_.end(), id) != forgotten_.end();
-  return fail(input_error(
-      ErrorCode::kNotFound, "job_id", id,
-      gone ? "this job has ended and was forgotten: a finished job is kept for " +
-                 minutes(limits_.keep) + " minutes, the latest " +
-                 std::to_string(limits_.finished) + " of them"
-           : std::string("no such job"),
-      gone ? "run the command again" : "list_jobs names the jobs there are"));
+  return fail(
+      input_error(ErrorCode::kNotFound, "job_id", id,
+                  gone ? "this job has ended and was forgotten: a finished job is kept for " +
+                             minutes(limits_.keep) + " minutes, the latest " +
+                             std::to_string(limits_.finished) + " of them"
+                       : std::string("no such job"),
+                  gone ? "run the command again" : "list_jobs names the jobs there are"));
 }
 
 std::vector<JobTable::Entry> JobTable::list(const std::string& principal) {
@@ -127,9 +127,8 @@ void JobTable::forget_old(std::vector<std::shared_ptr<Job>>& dropped) {
   for (auto entry = jobs_.begin(); entry != jobs_.end(); ++entry) {
     if (entry->second.finished) finished.push_back(entry);
   }
-  std::sort(finished.begin(), finished.end(), [](const auto& a, const auto& b) {
-    return a->second.ended > b->second.ended;
-  });
+  std::sort(finished.begin(), finished.end(),
+            [](const auto& a, const auto& b) { return a->second.ended > b->second.ended; });
   const TimePoint oldest = Clock::now() - limits_.keep;
   std::size_t count = 0;
   std::uint64_t bytes = 0;

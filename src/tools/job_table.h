@@ -16,10 +16,10 @@
 namespace mayfly::tools {
 
 struct JobLimits {
-  std::size_t running = 64;                          // of all callers together
-  std::size_t finished = 64;                         // kept after their end, the latest
+  std::size_t running = 64;                            // of all callers together
+  std::size_t finished = 64;                           // kept after their end, the latest
   std::uint64_t finished_output_bytes = 512ULL << 20;  // of all kept ones together
-  milliseconds keep{10 * 60 * 1000};                 // after the end
+  milliseconds keep{10 * 60 * 1000};                   // after the end
 };
 
 // The jobs that can be asked for, by unguessable ids that only their own caller may use. A finished

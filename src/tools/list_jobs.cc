@@ -23,8 +23,8 @@ void list(Workbench& bench, const mcp::ToolCall& call, mcp::ToolReply reply) {
                     {"command", entry.job->summary()},
                     {"wall_ms", age}});
     const std::string how = outcome ? ending(outcome->report) : status;
-    text += entry.id + " · " + how + " · " + std::to_string(age) + " ms · " +
-            entry.job->summary() + "\n";
+    text += entry.id + " · " + how + " · " + std::to_string(age) + " ms · " + entry.job->summary() +
+            "\n";
   }
   if (text.empty()) text = "no jobs";
 
@@ -43,8 +43,7 @@ mcp::ToolSpec list_jobs_spec(const Briefing&) {
           .input_schema = {{"type", "object"}, {"additionalProperties", false}},
           .output_schema =
               Json{{"type", "object"},
-                   {"properties",
-                    {{"jobs", {{"type", "array"}, {"items", {{"type", "object"}}}}}}},
+                   {"properties", {{"jobs", {{"type", "array"}, {"items", {{"type", "object"}}}}}}},
                    {"required", Json::array({"jobs"})},
                    {"additionalProperties", false}},
           .annotations = {
@@ -52,9 +51,8 @@ mcp::ToolSpec list_jobs_spec(const Briefing&) {
 }
 
 mcp::ToolHandler list_jobs_handler(Workbench& bench) {
-  return [&bench](mcp::ToolCall call, mcp::ToolReply reply) {
-    list(bench, call, std::move(reply));
-  };
+  return
+      [&bench](mcp::ToolCall call, mcp::ToolReply reply) { list(bench, call, std::move(reply)); };
 }
 
 }  // namespace mayfly::tools

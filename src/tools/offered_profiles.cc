@@ -14,9 +14,9 @@ std::vector<std::string> OfferedProfiles::names() const {
 }
 
 Result<std::shared_ptr<const sandbox::Policy>> OfferedProfiles::policy(const std::string& name) {
-  const auto profile = std::find_if(
-      profiles_.begin(), profiles_.end(),
-      [&](const sandbox::Profile& each) { return name.empty() || each.name == name; });
+  const auto profile =
+      std::find_if(profiles_.begin(), profiles_.end(),
+                   [&](const sandbox::Profile& each) { return name.empty() || each.name == name; });
   if (profile == profiles_.end()) {
     return fail(input_error(ErrorCode::kUnknownProfile, "profile", name,
                             "this server does not offer such a profile",

@@ -62,9 +62,12 @@ bool is_continuation(char c) { return within(c, 0x80, 0xBF); }
 
 const char* to_string(Encoding encoding) {
   switch (encoding) {
-    case Encoding::kUtf8: return "utf-8";
-    case Encoding::kRepaired: return "repaired";
-    case Encoding::kBase64: return "base64";
+    case Encoding::kUtf8:
+      return "utf-8";
+    case Encoding::kRepaired:
+      return "repaired";
+    case Encoding::kBase64:
+      return "base64";
   }
   return "utf-8";
 }

@@ -19,12 +19,12 @@ bool looks_binary(std::string_view bytes);
 
 std::string base64(std::string_view bytes);
 
-// Without terminal escape sequences: CSI (colours, cursor), OSC (titles, links), DCS and their like.
-// What only looks like the start of one, and never ends, loses its ESC and stays.
+// Without terminal escape sequences: CSI (colours, cursor), OSC (titles, links), DCS and their
+// like. What only looks like the start of one, and never ends, loses its ESC and stays.
 std::string strip_escapes(std::string_view bytes);
 
-// The largest prefix that does not end inside a UTF-8 sequence, and the smallest suffix that does not
-// begin inside one. At most three bytes are dropped, so bytes that are no UTF-8 stay too.
+// The largest prefix that does not end inside a UTF-8 sequence, and the smallest suffix that does
+// not begin inside one. At most three bytes are dropped, so bytes that are no UTF-8 stay too.
 std::string_view whole_at_end(std::string_view bytes);
 std::string_view whole_at_start(std::string_view bytes);
 

@@ -148,7 +148,8 @@ mcp::ToolResult receipt(const Snapshot& call, ReceiptForm form) {
 // It is sent with three tools, and the whole list has to stay small: types, no more.
 mcp::Json receipt_schema() {
   Json properties = Json::object();
-  properties["status"] = {{"type", "string"}, {"enum", Json::array({"exited", "running", "killed"})}};
+  properties["status"] = {{"type", "string"},
+                          {"enum", Json::array({"exited", "running", "killed"})}};
   for (const char* name : {"ended_by", "signal", "job_id", "stdout", "stderr", "stdout_encoding",
                            "stderr_encoding", "sandbox", "note"}) {
     properties[name] = of_type("string");

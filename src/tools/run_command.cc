@@ -28,10 +28,11 @@ Json limits_property(const sandbox::Limits& ceilings) {
   for (const LimitField& field : kLimitFields) {
     properties[field.name] = {{"type", "integer"}, {"minimum", 1}};
   }
-  return {{"type", "object"},
-          {"properties", std::move(properties)},
-          {"additionalProperties", false},
-          {"description", "lower limits; memory at most " + text::human_bytes(ceilings.memory_bytes)}};
+  return {
+      {"type", "object"},
+      {"properties", std::move(properties)},
+      {"additionalProperties", false},
+      {"description", "lower limits; memory at most " + text::human_bytes(ceilings.memory_bytes)}};
 }
 
 Json input_schema(const Briefing& briefing) {
@@ -47,9 +48,8 @@ Json input_schema(const Briefing& briefing) {
   properties["timeout_ms"] =
       number_property(1, "then TERM and KILL; default and most " + human_time(limits.wall) +
                              ", in background " + human_time(limits.job_wall));
-  properties["wait_ms"] =
-      number_property(0, "then it goes on as a job; default and most " +
-                             human_time(briefing.max_wait));
+  properties["wait_ms"] = number_property(
+      0, "then it goes on as a job; default and most " + human_time(briefing.max_wait));
   properties["background"] = {{"type", "boolean"}, {"description", "a job at once"}};
   if (briefing.profiles.size() > 1) {
     properties["profile"] = {{"type", "string"}, {"enum", briefing.profiles}};
@@ -58,9 +58,8 @@ Json input_schema(const Briefing& briefing) {
   properties["max_output_chars"] =
       number_property(0, "default " + std::to_string(kDefaultOutputChars));
   properties["receipt"] = {{"type", "string"}, {"enum", Json::array({"lean", "full"})}};
-  return {{"type", "object"},
-          {"properties", std::move(properties)},
-          {"additionalProperties", false}};
+  return {
+      {"type", "object"}, {"properties", std::move(properties)}, {"additionalProperties", false}};
 }
 
 std::string description(const Briefing& briefing) {
@@ -69,9 +68,8 @@ std::string description(const Briefing& briefing) {
          "denials. Workspace " +
          access + ", " + (briefing.network ? "limited" : "no") +
          " network, /tmp new each call, $SCRATCH kept. At most " +
-         human_time(briefing.limits.wall) + ", " +
-         text::human_bytes(briefing.limits.memory_bytes) + ", " +
-         std::to_string(briefing.limits.processes) + " processes. What runs longer than " +
+         human_time(briefing.limits.wall) + ", " + text::human_bytes(briefing.limits.memory_bytes) +
+         ", " + std::to_string(briefing.limits.processes) + " processes. What runs longer than " +
          human_time(briefing.max_wait) + " becomes a job for get_job.";
 }
 
@@ -103,8 +101,7 @@ void run(Workbench& bench, mcp::ToolCall call, mcp::ToolReply reply) {
   if (!started) return reply(mcp::error_result(started.error()));
   job->attach(*std::move(started));
 
-  const milliseconds limit =
-      request->place == Place::kBackground ? milliseconds{0} : request->wait;
+  const milliseconds limit = request->place == Place::kBackground ? milliseconds{0} : request->wait;
   Wait wait{.job = job,
             .limit = limit,
             .heartbeat = bench.options.heartbeat,

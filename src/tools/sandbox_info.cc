@@ -58,7 +58,8 @@ Json recent_json(const std::vector<Json>& receipts) {
 
 mcp::ToolResult in_both_forms(Json facts) {
   mcp::ToolResult result;
-  result.content.emplace_back(mcp::TextContent{facts.dump(1, ' ', false, Json::error_handler_t::replace)});
+  result.content.emplace_back(
+      mcp::TextContent{facts.dump(1, ' ', false, Json::error_handler_t::replace)});
   result.structured = std::move(facts);
   return result;
 }
@@ -100,8 +101,9 @@ void inform(Workbench& bench, const mcp::ToolCall& call, mcp::ToolReply reply) {
 mcp::ToolSpec sandbox_info_spec(const Briefing&) {
   return {.name = "sandbox_info",
           .title = "About the sandbox",
-          .description = "Profiles, limits, writable paths, layers in force, recent calls and "
-                         "violations; with call_id the full receipt of one call.",
+          .description =
+              "Profiles, limits, writable paths, layers in force, recent calls and "
+              "violations; with call_id the full receipt of one call.",
           .input_schema = {{"type", "object"},
                            {"properties", {{"call_id", {{"type", "string"}}}}},
                            {"additionalProperties", false}},
@@ -117,9 +119,8 @@ mcp::ToolSpec sandbox_info_spec(const Briefing&) {
 }
 
 mcp::ToolHandler sandbox_info_handler(Workbench& bench) {
-  return [&bench](mcp::ToolCall call, mcp::ToolReply reply) {
-    inform(bench, call, std::move(reply));
-  };
+  return
+      [&bench](mcp::ToolCall call, mcp::ToolReply reply) { inform(bench, call, std::move(reply)); };
 }
 
 }  // namespace mayfly::tools

@@ -12,8 +12,8 @@
 
 namespace mayfly::tools {
 
-// Runs tasks at their time, in one thread of its own that starts with the first of them: the ends of
-// waits, heartbeats, the expiry of jobs. Thread-safe. Tasks must not block.
+// Runs tasks at their time, in one thread of its own that starts with the first of them: the ends
+// of waits, heartbeats, the expiry of jobs. Thread-safe. Tasks must not block.
 class Timers {
  public:
   using Id = std::uint64_t;

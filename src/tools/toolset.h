@@ -6,8 +6,8 @@
 
 namespace mayfly::tools {
 
-// All tools of the server, in the order of their listing. `bench` may be null if nothing will ever be
-// called, because the server answers every call with its start-up error.
+// All tools of the server, in the order of their listing. `bench` may be null if nothing will ever
+// be called, because the server answers every call with its start-up error.
 mcp::ToolRegistry make_toolset(const Briefing& briefing, Workbench* bench);
 
 // One file a tool.

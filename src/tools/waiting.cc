@@ -71,9 +71,8 @@ class Waiter : public std::enable_shared_from_this<Waiter> {
     const std::lock_guard lock(mutex_);
     if (closed_) return;
     const std::chrono::duration<double> elapsed = Clock::now() - started_;
-    reply_->progress(elapsed.count(), "running for " +
-                                          std::to_string(static_cast<long>(elapsed.count())) +
-                                          " s");
+    reply_->progress(elapsed.count(),
+                     "running for " + std::to_string(static_cast<long>(elapsed.count())) + " s");
     arm_heartbeat();
   }
 

@@ -21,14 +21,14 @@ struct WorkbenchOptions {
   JobLimits jobs;
 };
 
-// What the tools of one server share. Outlives the server that calls its tools. Threads: handlers run
-// in the server's workers, ends of calls in the engine's thread, ends of waits in the timers'.
+// What the tools of one server share. Outlives the server that calls its tools. Threads: handlers
+// run in the server's workers, ends of calls in the engine's thread, ends of waits in the timers'.
 struct Workbench {
   Workbench(OfferedProfiles& offered, std::unique_ptr<sandbox::Engine> runs,
             const WorkbenchOptions& wanted)
       : options(wanted), profiles(offered), jobs(wanted.jobs, timers), engine(std::move(runs)) {}
-  // First no timer touches a call any more, then the engine ends all calls, whose last reports still
-  // find the job table and the log.
+  // First no timer touches a call any more, then the engine ends all calls, whose last reports
+  // still find the job table and the log.
   ~Workbench() {
     timers.stop();
     engine.reset();

@@ -3,7 +3,7 @@
 #include <cerrno>
 #include <string>
 
-#include "unit/catch_shim.h"
+#include "catch_shim.h"
 
 namespace mayfly {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <utility>
 
-#include "unit/catch_shim.h"
+#include "catch_shim.h"
 
 namespace mayfly {
 namespace {

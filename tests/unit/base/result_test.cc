@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "unit/catch_shim.h"
+#include "catch_shim.h"
 
 namespace mayfly {
 namespace {

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "unit/catch_shim.h"
+#include "catch_shim.h"
 
 namespace mayfly {
 namespace {

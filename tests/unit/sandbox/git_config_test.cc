@@ -38,8 +38,8 @@ std::vector<GitConfigEntry> as_git_reads(const std::string& text) {
     const std::size_t end = out.find('\0', at);
     const std::string item = out.substr(at, end - at);
     const std::size_t line = item.find('\n');
-    entries.push_back({item.substr(0, line),
-                       line == std::string::npos ? "true" : item.substr(line + 1)});
+    entries.push_back(
+        {item.substr(0, line), line == std::string::npos ? "true" : item.substr(line + 1)});
     at = end + 1;
   }
   return entries;
@@ -54,51 +54,87 @@ TEST_CASE("git's configuration syntax is read as git reads it") {
       "[a.Sub]\nkey = x\n", "[a]\nk = \"  spaced  \" \n", "[a]\nk = one \\\n  two\n",
       "[a]\nk = a\\tb\\nc\\\"d\\\\e\n", "# c\n; d\n[a]\nk = v # comment\n", "[a]\r\nk = v\r\n",
       "[a]\nk =\n", "[a]\nk = \"x;y\"z\n", "[a]\n k = v\n[b]\n[a] l = w\n", "[a]k=\"a\\\nb\"\n",
-      "[a]\nk = x # \\\n[b]\nl = 1\n", "[include]\npath = ../x\n[includeIf \"gitdir:/\"]\npath=y\n");
+      "[a]\nk = x # \\\n[b]\nl = 1\n",
+      "[include]\npath = ../x\n[includeIf \"gitdir:/\"]\npath=y\n");
   INFO(text);
   CHECK(parsed(text) == as_git_reads(text));
 }
 
 TEST_CASE("what git might read in another way is an error") {
-  const std::string text = GENERATE(
-      std::string("[core\nx = 1"), std::string("x = 1"), std::string("[a]\nk = \"x\n"),
-      std::string("[a]\nk = \\q\n"), std::string("[a]\n1k = v\n"), std::string("[a]\nk v\n"),
-      std::string("[]\nk=v"), std::string("[a \"b\nc\"]\nk=v"), std::string("[a]\nk = \0x", 10),
-      std::string("\xef\xbb\xbf[a]\nk=v"), std::string("[a \"b\" c]\nk=v"), std::string("[a]\nk=\\"));
+  const std::string text =
+      GENERATE(std::string("[core\nx = 1"), std::string("x = 1"), std::string("[a]\nk = \"x\n"),
+               std::string("[a]\nk = \\q\n"), std::string("[a]\n1k = v\n"),
+               std::string("[a]\nk v\n"), std::string("[]\nk=v"), std::string("[a \"b\nc\"]\nk=v"),
+               std::string("[a]\nk = \0x", 10), std::string("\xef\xbb\xbf[a]\nk=v"),
+               std::string("[a \"b\" c]\nk=v"), std::string("[a]\nk=\\"));
   INFO(text);
   CHECK_FALSE(parse_git_config(text));
 }
 
 TEST_CASE("keys that only describe are harmless, all others are not") {
-  for (const GitConfigEntry& entry : std::vector<GitConfigEntry>{
-           {"core.repositoryformatversion", "0"}, {"core.bare", "false"}, {"user.name", "x"},
-           {"remote.origin.url", "https://github.com/a/b.git"}, {"remote.o.url", "git@h:a/b.git"},
-           {"remote.o.url", "ssh://git@h:22/a"}, {"remote.o.url", "/ws/a.git"},
-           {"remote.o.url", "file:///ws/a.git"}, {"remote.o.fetch", "+refs/heads/*:refs/x/*"},
-           {"branch.main.remote", "origin"}, {"branch.main.remote", "."},
-           {"branch.a.b.merge", "refs/heads/a.b"}, {"submodule.x.update", "rebase"},
-           {"submodule.x.active", "true"}, {"extensions.worktreeconfig", "true"},
-           {"lfs.https://e.org/info/lfs.access", "basic"}}) {
+  for (const GitConfigEntry& entry :
+       std::vector<GitConfigEntry>{{"core.repositoryformatversion", "0"},
+                                   {"core.bare", "false"},
+                                   {"user.name", "x"},
+                                   {"remote.origin.url", "https://github.com/a/b.git"},
+                                   {"remote.o.url", "git@h:a/b.git"},
+                                   {"remote.o.url", "ssh://git@h:22/a"},
+                                   {"remote.o.url", "/ws/a.git"},
+                                   {"remote.o.url", "file:///ws/a.git"},
+                                   {"remote.o.fetch", "+refs/heads/*:refs/x/*"},
+                                   {"branch.main.remote", "origin"},
+                                   {"branch.main.remote", "."},
+                                   {"branch.a.b.merge", "refs/heads/a.b"},
+                                   {"submodule.x.update", "rebase"},
+                                   {"submodule.x.active", "true"},
+                                   {"extensions.worktreeconfig", "true"},
+                                   {"lfs.https://e.org/info/lfs.access", "basic"}}) {
     INFO(entry.key << " = " << entry.value);
     CHECK(classify(entry, "/ws") == GitKeyEffect::kHarmless);
   }
-  for (const GitConfigEntry& entry : std::vector<GitConfigEntry>{
-           {"core.hookspath", "x"}, {"core.fsmonitor", "x"}, {"core.sshcommand", "x"},
-           {"core.editor", "x"}, {"core.pager", "x"}, {"core.gitproxy", "x"},
-           {"core.worktree", "/"}, {"core.askpass", "x"}, {"core.attributesfile", "x"},
-           {"filter.x.clean", "x"}, {"diff.external", "x"}, {"diff.x.command", "x"},
-           {"merge.x.driver", "x"}, {"alias.x", "!x"}, {"include.path", "x"},
-           {"includeif.gitdir:/.path", "x"}, {"credential.helper", "x"}, {"gpg.program", "x"},
-           {"url.a.insteadof", "b"}, {"http.proxy", "x"}, {"remote.o.uploadpack", "x"},
-           {"remote.o.receivepack", "x"}, {"remote.o.vcs", "x"}, {"remote.o.proxy", "x"},
-           {"uploadpack.packobjectshook", "x"}, {"protocol.ext.allow", "always"},
-           {"sequence.editor", "x"}, {"pager.log", "x"}, {"interactive.difffilter", "x"},
-           {"remote.o.url", "ext::sh -c x"}, {"remote.o.url", "-x"}, {"remote.o.url", "fd::3"},
-           {"remote.o.url", "ssh://-oProxyCommand=x/y"}, {"remote.o.url", "/elsewhere/x.git"},
-           {"remote.o.url", "../x"}, {"remote.o.pushurl", "file:///tmp/x"},
-           {"branch.m.remote", "/tmp/x"}, {"submodule.x.update", "!x"},
-           {"submodule.-x.active", "true"}, {"branch.m.mergeoptions", "-s x"},
-           {"never.heard.of", "1"}, {"core", "x"}}) {
+  for (const GitConfigEntry& entry :
+       std::vector<GitConfigEntry>{{"core.hookspath", "x"},
+                                   {"core.fsmonitor", "x"},
+                                   {"core.sshcommand", "x"},
+                                   {"core.editor", "x"},
+                                   {"core.pager", "x"},
+                                   {"core.gitproxy", "x"},
+                                   {"core.worktree", "/"},
+                                   {"core.askpass", "x"},
+                                   {"core.attributesfile", "x"},
+                                   {"filter.x.clean", "x"},
+                                   {"diff.external", "x"},
+                                   {"diff.x.command", "x"},
+                                   {"merge.x.driver", "x"},
+                                   {"alias.x", "!x"},
+                                   {"include.path", "x"},
+                                   {"includeif.gitdir:/.path", "x"},
+                                   {"credential.helper", "x"},
+                                   {"gpg.program", "x"},
+                                   {"url.a.insteadof", "b"},
+                                   {"http.proxy", "x"},
+                                   {"remote.o.uploadpack", "x"},
+                                   {"remote.o.receivepack", "x"},
+                                   {"remote.o.vcs", "x"},
+                                   {"remote.o.proxy", "x"},
+                                   {"uploadpack.packobjectshook", "x"},
+                                   {"protocol.ext.allow", "always"},
+                                   {"sequence.editor", "x"},
+                                   {"pager.log", "x"},
+                                   {"interactive.difffilter", "x"},
+                                   {"remote.o.url", "ext::sh -c x"},
+                                   {"remote.o.url", "-x"},
+                                   {"remote.o.url", "fd::3"},
+                                   {"remote.o.url", "ssh://-oProxyCommand=x/y"},
+                                   {"remote.o.url", "/elsewhere/x.git"},
+                                   {"remote.o.url", "../x"},
+                                   {"remote.o.pushurl", "file:///tmp/x"},
+                                   {"branch.m.remote", "/tmp/x"},
+                                   {"submodule.x.update", "!x"},
+                                   {"submodule.-x.active", "true"},
+                                   {"branch.m.mergeoptions", "-s x"},
+                                   {"never.heard.of", "1"},
+                                   {"core", "x"}}) {
     INFO(entry.key << " = " << entry.value);
     CHECK(classify(entry, "/ws") == GitKeyEffect::kRunsOrLoads);
   }

@@ -26,7 +26,6 @@ Host host_with(const std::string& workspace) {
   host.user = host_user(::getuid());
   host.workspaces = {workspace};
   host.environment = {{"PATH", "/usr/bin:/bin"}, {"SECRET_TOKEN", "hunter2"}};
-  host.spare_uid = 1900000000;
   return host;
 }
 

@@ -106,11 +106,11 @@ const HostCodeFinding* find(const std::vector<HostCodeFinding>& findings, const 
   return nullptr;
 }
 
-#define CHECK_NOTHING(expression)       \
-  do {                                  \
-    const auto nothing = (expression);  \
-    INFO(all(nothing));                 \
-    CHECK(nothing.empty());             \
+#define CHECK_NOTHING(expression)      \
+  do {                                 \
+    const auto nothing = (expression); \
+    INFO(all(nothing));                \
+    CHECK(nothing.empty());            \
   } while (false)
 
 #define CHECK_MOVED(findings, name)                      \
@@ -144,13 +144,16 @@ TEST_CASE("what plain git writes is let through") {
   CHECK_NOTHING(scene.call("git remote add origin https://example.org/x.git"));
   CHECK_NOTHING(scene.call("cd nested && git checkout -q -b topic origin/main"));
   CHECK_NOTHING(scene.call("git remote add bare $PWD/bare.git && git push -q -u bare main"));
-  CHECK_NOTHING(scene.call("git worktree add -q wt && cd wt && echo b > b && git add b && "
-                           "git commit -q -m b"));
-  CHECK_NOTHING(scene.call("git -c protocol.file.allow=always submodule add -q $PWD/bare.git sub && "
-                           "git commit -q -m sub"));
+  CHECK_NOTHING(
+      scene.call("git worktree add -q wt && cd wt && echo b > b && git add b && "
+                 "git commit -q -m b"));
+  CHECK_NOTHING(
+      scene.call("git -c protocol.file.allow=always submodule add -q $PWD/bare.git sub && "
+                 "git commit -q -m sub"));
   CHECK_NOTHING(scene.call("git -C sub checkout -q -b x && git -C sub status"));
-  CHECK_NOTHING(scene.call("git config extensions.worktreeConfig true && "
-                           "git config --worktree core.sparseCheckout true"));
+  CHECK_NOTHING(
+      scene.call("git config extensions.worktreeConfig true && "
+                 "git config --worktree core.sparseCheckout true"));
   CHECK_NOTHING(scene.call("git worktree remove wt && rm -rf nested && git gc -q"));
   CHECK_NOTHING(scene.call("mv sub sub2 || true; mkdir -p deep/er && mv bare.git deep/er/b.git"));
   CHECK_NOTHING(scene.call("git stash -q || true; git tag v1; git branch -m other"));
@@ -159,11 +162,12 @@ TEST_CASE("what plain git writes is let through") {
 TEST_CASE("what was there before and is unchanged is left alone") {
   Scene scene;
   scene.host(kRepository);
-  scene.host("mkdir -p .vscode .claude .husky .git/hooks hooks2 && echo {} > .vscode/tasks.json && "
-             "echo x > .envrc && echo '#!/bin/sh' > .git/hooks/pre-commit && "
-             "chmod +x .git/hooks/pre-commit && git config core.fsmonitor /usr/bin/true && "
-             "git config alias.x '!echo' && git init -q nested && "
-             "git -C nested config core.sshCommand ssh");
+  scene.host(
+      "mkdir -p .vscode .claude .husky .git/hooks hooks2 && echo {} > .vscode/tasks.json && "
+      "echo x > .envrc && echo '#!/bin/sh' > .git/hooks/pre-commit && "
+      "chmod +x .git/hooks/pre-commit && git config core.fsmonitor /usr/bin/true && "
+      "git config alias.x '!echo' && git init -q nested && "
+      "git -C nested config core.sshCommand ssh");
   CHECK_NOTHING(scene.call("true"));
   CHECK_NOTHING(scene.call("echo c > c && git add c && git commit -q --no-verify -m c"));
   CHECK_NOTHING(scene.call("git config user.name somebody"));
@@ -175,8 +179,9 @@ TEST_CASE("the user's own changes between calls are left alone") {
   Scene scene;
   scene.host(kRepository);
   CHECK_NOTHING(scene.call("true"));
-  scene.host("git config core.fsmonitor /usr/bin/true && mkdir .vscode && echo x > .envrc && "
-             "git init -q nested && git -C nested config core.pager less");
+  scene.host(
+      "git config core.fsmonitor /usr/bin/true && mkdir .vscode && echo x > .envrc && "
+      "git init -q nested && git -C nested config core.pager less");
   CHECK_NOTHING(scene.call("echo d > d"));
   CHECK(scene.exists(".vscode"));
 }
@@ -209,8 +214,9 @@ TEST_CASE("a hook planted in an existing repository is moved aside") {
 TEST_CASE("a changed hook gets its content, mode and owner back") {
   Scene scene;
   scene.host(kRepository);
-  scene.host("echo good > .git/hooks/pre-commit && chmod 755 .git/hooks/pre-commit && "
-             "echo off > .git/hooks/pre-push && chmod 644 .git/hooks/pre-push");
+  scene.host(
+      "echo good > .git/hooks/pre-commit && chmod 755 .git/hooks/pre-commit && "
+      "echo off > .git/hooks/pre-push && chmod 644 .git/hooks/pre-push");
   const auto found =
       scene.call("echo evil > .git/hooks/pre-commit && chmod +x .git/hooks/pre-push");
   CHECK_RESTORED(found, ".git/hooks/pre-commit");
@@ -226,8 +232,9 @@ TEST_CASE("a changed hook gets its content, mode and owner back") {
 TEST_CASE("a git directory that is moved away and made anew brings no code in") {
   Scene scene;
   scene.host(kRepository);
-  const auto found = scene.call("mv .git x && mkdir .git && cp -r x/* .git/ && "
-                                "git config core.pager evil && echo evil > .git/hooks/pre-commit");
+  const auto found = scene.call(
+      "mv .git x && mkdir .git && cp -r x/* .git/ && "
+      "git config core.pager evil && echo evil > .git/hooks/pre-commit");
   CHECK_MOVED(found, ".git/hooks/pre-commit");
   CHECK_RESTORED(found, ".git/config");
   CHECK(scene.content(".git/config").find("evil") == std::string::npos);
@@ -254,10 +261,10 @@ TEST_CASE("configuration that cannot be read as git's is undone") {
   Scene scene;
   scene.host(kRepository);
   const std::string before = scene.content(".git/config");
-  const std::string attack = GENERATE(
-      "printf '[core\\n' >> .git/config", "rm .git/config && mkfifo .git/config",
-      "ln -sf ../evil .git/config", "rm .git/config && mkdir .git/config",
-      "truncate -s 2M .git/config");
+  const std::string attack =
+      GENERATE("printf '[core\\n' >> .git/config", "rm .git/config && mkfifo .git/config",
+               "ln -sf ../evil .git/config", "rm .git/config && mkdir .git/config",
+               "truncate -s 2M .git/config");
   const auto found = scene.call(attack);
   INFO(attack);
   CHECK_RESTORED(found, ".git/config");
@@ -268,36 +275,41 @@ TEST_CASE("config.worktree, commondir and a prepared rebase are looked at too") 
   Scene scene;
   scene.host(kRepository);
   SECTION("config.worktree") {
-    const auto found = scene.call("git config extensions.worktreeConfig true && "
-                                  "git config --worktree core.fsmonitor evil");
+    const auto found = scene.call(
+        "git config extensions.worktreeConfig true && "
+        "git config --worktree core.fsmonitor evil");
     CHECK_MOVED(found, ".git/config.worktree");
   }
   SECTION("a worktree's own") {
-    const auto found = scene.call("git config extensions.worktreeConfig true && "
-                                  "git worktree add -q wt && "
-                                  "git -C wt config --worktree core.fsmonitor evil");
+    const auto found = scene.call(
+        "git config extensions.worktreeConfig true && "
+        "git worktree add -q wt && "
+        "git -C wt config --worktree core.fsmonitor evil");
     CHECK_MOVED(found, ".git/worktrees/wt/config.worktree");
   }
   SECTION("commondir") {
-    const auto found = scene.call("mkdir -p e/objects e/refs && cp .git/config e/config && "
-                                  "echo ../e > .git/commondir");
+    const auto found = scene.call(
+        "mkdir -p e/objects e/refs && cp .git/config e/config && "
+        "echo ../e > .git/commondir");
     CHECK_MOVED(found, ".git/commondir");
   }
   SECTION("rebase") {
-    const auto found =
-        scene.call("mkdir .git/rebase-merge && echo 'exec evil' > .git/rebase-merge/git-rebase-todo");
+    const auto found = scene.call(
+        "mkdir .git/rebase-merge && echo 'exec evil' > .git/rebase-merge/git-rebase-todo");
     CHECK_MOVED(found, ".git/rebase-merge/git-rebase-todo");
   }
   SECTION("rebase behind a link") {
-    const auto found = scene.call("mkdir r && echo 'exec evil' > r/git-rebase-todo && "
-                                  "ln -s ../r .git/rebase-merge");
+    const auto found = scene.call(
+        "mkdir r && echo 'exec evil' > r/git-rebase-todo && "
+        "ln -s ../r .git/rebase-merge");
     CHECK_MOVED(found, ".git/rebase-merge");
   }
   SECTION("a submodule's") {
-    const auto found = scene.call("git clone -q --bare . b.git && git -c protocol.file.allow=always "
-                                  "submodule add -q $PWD/b.git sub && "
-                                  "git -C sub config core.fsmonitor evil && "
-                                  "echo evil > .git/modules/sub/hooks/pre-commit");
+    const auto found = scene.call(
+        "git clone -q --bare . b.git && git -c protocol.file.allow=always "
+        "submodule add -q $PWD/b.git sub && "
+        "git -C sub config core.fsmonitor evil && "
+        "echo evil > .git/modules/sub/hooks/pre-commit");
     CHECK_MOVED(found, ".git/modules/sub/config");
     CHECK_MOVED(found, ".git/modules/sub/hooks/pre-commit");
   }
@@ -306,9 +318,10 @@ TEST_CASE("config.worktree, commondir and a prepared rebase are looked at too") 
 TEST_CASE("a nested or bare repository with code in it is found wherever it is") {
   Scene scene;
   SECTION("nested") {
-    const auto found = scene.call("mkdir -p a/b/c && git init -q a/b/c && "
-                                  "git -C a/b/c config core.fsmonitor evil && "
-                                  "echo evil > a/b/c/.git/hooks/pre-commit");
+    const auto found = scene.call(
+        "mkdir -p a/b/c && git init -q a/b/c && "
+        "git -C a/b/c config core.fsmonitor evil && "
+        "echo evil > a/b/c/.git/hooks/pre-commit");
     CHECK_MOVED(found, "a/b/c/.git/config");
     CHECK_MOVED(found, "a/b/c/.git/hooks/pre-commit");
   }
@@ -317,21 +330,24 @@ TEST_CASE("a nested or bare repository with code in it is found wherever it is")
     CHECK_MOVED(found, "x/config");
   }
   SECTION("completed from parts in a later call") {
-    CHECK_NOTHING(scene.call("git init -q --bare x && mv x/HEAD x/H && "
-                             "printf '[core]\\nfsmonitor = evil\\n' > x/config"));
+    CHECK_NOTHING(
+        scene.call("git init -q --bare x && mv x/HEAD x/H && "
+                   "printf '[core]\\nfsmonitor = evil\\n' > x/config"));
     const auto found = scene.call("mv x/H x/HEAD");
     CHECK_MOVED(found, "x/config");
   }
   SECTION("renamed into place in a later call") {
-    CHECK_NOTHING(scene.call("mkdir -p p/git/hooks && printf '[core]\\nfsmonitor = evil\\n' > "
-                             "p/git/config && echo ref: refs/heads/main > p/git/HEAD"));
+    CHECK_NOTHING(
+        scene.call("mkdir -p p/git/hooks && printf '[core]\\nfsmonitor = evil\\n' > "
+                   "p/git/config && echo ref: refs/heads/main > p/git/HEAD"));
     CHECK_NOTHING(scene.call("mv p q"));
     const auto found = scene.call("mv q/git q/.git");
     CHECK_MOVED(found, "q/.git/config");
   }
   SECTION("in other letters") {
-    const auto found = scene.call("git init -q n && git -C n config core.fsmonitor evil && "
-                                  "mv n/.git n/.Git");
+    const auto found = scene.call(
+        "git init -q n && git -C n config core.fsmonitor evil && "
+        "mv n/.git n/.Git");
     CHECK_MOVED(found, "n/.Git/config");
   }
   SECTION("a known repository that changes") {
@@ -341,9 +357,10 @@ TEST_CASE("a nested or bare repository with code in it is found wherever it is")
     CHECK_THAT(scene.content("n/.git/config"), test::contains("mine"));
   }
   SECTION("below a git directory") {
-    const auto found = scene.call("git init -q . && mkdir .git/objects/ab && "
-                                  "git init -q .git/objects/ab && "
-                                  "echo evil > .git/objects/ab/.git/hooks/update");
+    const auto found = scene.call(
+        "git init -q . && mkdir .git/objects/ab && "
+        "git init -q .git/objects/ab && "
+        "echo evil > .git/objects/ab/.git/hooks/update");
     CHECK_MOVED(found, ".git/objects/ab/.git/hooks/update");
   }
   SECTION("the workspace itself") {
@@ -356,13 +373,14 @@ TEST_CASE("a .git that points elsewhere is moved aside") {
   Scene scene;
   scene.host(kRepository);
   SECTION("to an evil directory outside") {
-    const auto found = scene.call("mkdir d && echo 'gitdir: " + scene.outside().string() +
-                                  "/evil' > d/.git");
+    const auto found =
+        scene.call("mkdir d && echo 'gitdir: " + scene.outside().string() + "/evil' > d/.git");
     CHECK_MOVED(found, "d/.git");
   }
   SECTION("to an evil directory in the workspace, which is judged itself") {
-    const auto found = scene.call("git init -q --bare evil && git -C evil config core.pager x && "
-                                  "mkdir d && echo 'gitdir: ../evil' > d/.git");
+    const auto found = scene.call(
+        "git init -q --bare evil && git -C evil config core.pager x && "
+        "mkdir d && echo 'gitdir: ../evil' > d/.git");
     CHECK_MOVED(found, "evil/config");
   }
   SECTION("through a link") {
@@ -383,11 +401,12 @@ TEST_CASE("a .git that points elsewhere is moved aside") {
 TEST_CASE("files and directories that editors, shells and agents obey are moved aside") {
   Scene scene(GENERATE(DirectoryBind::kNone, DirectoryBind::kInForce));
   SECTION("created") {
-    const auto found = scene.call("echo {} > .mcp.json; mkdir -p .vscode .config/mise; "
-                                  "echo {} > .vscode/tasks.json; mkfifo .envrc; "
-                                  "ln -s /etc .claude; ln -s nowhere .idea; echo x > .husky");
-    for (const char* name : {".mcp.json", ".vscode", ".envrc", ".claude", ".idea", ".husky",
-                             ".config/mise"}) {
+    const auto found = scene.call(
+        "echo {} > .mcp.json; mkdir -p .vscode .config/mise; "
+        "echo {} > .vscode/tasks.json; mkfifo .envrc; "
+        "ln -s /etc .claude; ln -s nowhere .idea; echo x > .husky");
+    for (const char* name :
+         {".mcp.json", ".vscode", ".envrc", ".claude", ".idea", ".husky", ".config/mise"}) {
       CHECK_MOVED(found, name);
     }
     CHECK(found.size() == 7);
@@ -421,8 +440,9 @@ TEST_CASE("files and directories that editors, shells and agents obey are moved 
     CHECK(again.front().moved_to == ".envrc.mayfly-blocked-2");
   }
   SECTION("behind a link that the user made") {
-    scene.host("mkdir cfg && echo good > cfg/envrc && ln -s cfg/envrc .envrc && "
-               "mkdir cfg/code && echo good > cfg/code/tasks.json && ln -s cfg/code .vscode");
+    scene.host(
+        "mkdir cfg && echo good > cfg/envrc && ln -s cfg/envrc .envrc && "
+        "mkdir cfg/code && echo good > cfg/code/tasks.json && ln -s cfg/code .vscode");
     CHECK_NOTHING(scene.call("true"));
     const auto found = scene.call("echo evil > cfg/envrc; echo evil > cfg/code/tasks.json");
     CHECK_MOVED(found, ".envrc");
@@ -435,15 +455,17 @@ TEST_CASE("a directory that a bind protects is compared by identity only") {
   scene.host("mkdir .vscode && echo a > .vscode/settings.json");
   // The user saves a setting in the editor while a call runs.
   CHECK_NOTHING(scene.call("echo b > .vscode/settings.json"));
-  const auto found = scene.call("mv .vscode old && mkdir .vscode && echo evil > .vscode/tasks.json");
+  const auto found =
+      scene.call("mv .vscode old && mkdir .vscode && echo evil > .vscode/tasks.json");
   CHECK_MOVED(found, ".vscode");
 }
 
 TEST_CASE("without a bind the files of a protected directory are compared one by one") {
   Scene scene;
   scene.host("mkdir -p .vscode/sub && echo a > .vscode/settings.json && echo s > .vscode/sub/s");
-  const auto found = scene.call("echo b > .vscode/settings.json; echo evil > .vscode/tasks.json; "
-                                "echo evil > .vscode/sub/t; mkdir -p .vscode/new/er");
+  const auto found = scene.call(
+      "echo b > .vscode/settings.json; echo evil > .vscode/tasks.json; "
+      "echo evil > .vscode/sub/t; mkdir -p .vscode/new/er");
   CHECK_RESTORED(found, ".vscode/settings.json");
   CHECK_MOVED(found, ".vscode/tasks.json");
   CHECK_MOVED(found, ".vscode/sub/t");
@@ -454,20 +476,22 @@ TEST_CASE("without a bind the files of a protected directory are compared one by
 TEST_CASE("what git's configuration names inside the workspace is protected") {
   Scene scene(DirectoryBind::kInForce);
   scene.host(kRepository);
-  scene.host("git config core.hooksPath tools/hooks && mkdir -p tools/hooks && "
-             "echo good > tools/hooks/pre-commit && git config include.path ../shared.cfg && "
-             "echo > shared.cfg");
+  scene.host(
+      "git config core.hooksPath tools/hooks && mkdir -p tools/hooks && "
+      "echo good > tools/hooks/pre-commit && git config include.path ../shared.cfg && "
+      "echo > shared.cfg");
   struct stat info {};
   REQUIRE(stat(scene.ws().c_str(), &info) == 0);
   const std::string path = fs::canonical(scene.ws()).string();
-  const auto directories = protected_directories(
-      Workspace{path, info.st_dev, info.st_ino, info.st_uid, info.st_gid});
+  const auto directories =
+      protected_directories(Workspace{path, info.st_dev, info.st_ino, info.st_uid, info.st_gid});
   REQUIRE(directories);
   CHECK(directories->back() == "tools/hooks");
 
   CHECK_NOTHING(scene.call("echo x > tools/other"));
-  const auto found = scene.call("echo evil > tools/hooks/pre-commit; echo evil > tools/hooks/update; "
-                                "git config -f shared.cfg core.pager evil");
+  const auto found = scene.call(
+      "echo evil > tools/hooks/pre-commit; echo evil > tools/hooks/update; "
+      "git config -f shared.cfg core.pager evil");
   CHECK_RESTORED(found, "tools/hooks/pre-commit");
   CHECK_MOVED(found, "tools/hooks/update");
   CHECK_RESTORED(found, "shared.cfg");
@@ -492,8 +516,9 @@ TEST_CASE("nothing is created for what is absent, and nothing outside is touched
   scene.host("echo secret > ../outside/file");
   CHECK_NOTHING(scene.call("true"));
   CHECK(fs::is_empty(scene.ws()));
-  const auto found = scene.call("ln -s ../outside .vscode && ln -s ../outside/file .envrc && "
-                                "ln -s ../outside/file .mcp.json");
+  const auto found = scene.call(
+      "ln -s ../outside .vscode && ln -s ../outside/file .envrc && "
+      "ln -s ../outside/file .mcp.json");
   CHECK(found.size() == 3);
   CHECK(std::distance(fs::directory_iterator(scene.outside()), {}) == 1);
   CHECK(fs::is_regular_file(scene.outside() / "file"));
@@ -501,8 +526,9 @@ TEST_CASE("nothing is created for what is absent, and nothing outside is touched
 
 TEST_CASE("what could not be moved aside is said loudly, on one printable line") {
   const HostCodeFinding finding{"a\nb", "appeared", Outcome::kStillThere, "", "EROFS"};
-  CHECK(describe(finding) ==
-        "a\\nb appeared: STILL THERE, a program of this host may run it (EROFS); remove it by hand");
+  CHECK(
+      describe(finding) ==
+      "a\\nb appeared: STILL THERE, a program of this host may run it (EROFS); remove it by hand");
 }
 
 TEST_CASE("a tree that is too deep or too large is looked through or reported") {

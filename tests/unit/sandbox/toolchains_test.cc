@@ -94,8 +94,7 @@ TEST_CASE("toolchains on PATH are shown with no more than they need") {
   CHECK(shown(set, "uv").empty());
   for (const Toolchain& one : set.toolchains) {
     if (one.name != "nvm") continue;
-    CHECK(one.hidden_paths ==
-          Strings{m.at(".nvm/.env"), m.at(".nvm/versions/node/v20/etc/npmrc")});
+    CHECK(one.hidden_paths == Strings{m.at(".nvm/.env"), m.at(".nvm/versions/node/v20/etc/npmrc")});
   }
   CHECK(set.path[0] == m.at(".nvm/versions/node/v20/bin"));
   CHECK(set.path[1] == m.at(".cargo/bin"));
@@ -137,9 +136,10 @@ TEST_CASE("entries that are relative, empty, private or in a workspace are dropp
   m.file(".ssh/id_rsa");
   m.file(".config/x/bin/y");
   m.link("towards", m.at("ws/bin"));
-  const auto set = m.find({"", ".", "bin", m.at("ws/bin"), m.at("ws"), m.at("towards"), m.at(".ssh"),
-                           m.at(".config/x/bin"), m.at(""), m.base.string(), "/", "/home", "/proc",
-                           "/tmp", "/etc", "/nonexistent", "/usr/bin", "/usr/bin/"});
+  const auto set =
+      m.find({"", ".", "bin", m.at("ws/bin"), m.at("ws"), m.at("towards"), m.at(".ssh"),
+              m.at(".config/x/bin"), m.at(""), m.base.string(), "/", "/home", "/proc", "/tmp",
+              "/etc", "/nonexistent", "/usr/bin", "/usr/bin/"});
   CHECK(shown(set).empty());
   CHECK(set.path == Strings{"/usr/bin"});
 }

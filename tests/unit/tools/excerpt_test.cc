@@ -30,7 +30,8 @@ TEST_CASE("what fits is shown whole") {
   CHECK(shown.next_offset == 6);
 }
 
-TEST_CASE("long output is head and tail, with a line that says how much is missing and from where") {
+TEST_CASE(
+    "long output is head and tail, with a line that says how much is missing and from where") {
   OutputStream stream;
   const std::string all = numbered_lines(10'000);
   fill(stream, all);

@@ -172,8 +172,7 @@ class Kitchen {
                  }),
         bench(offered_, own_engine(), options),
         registry(tools::make_toolset(
-            tools::make_briefing({test_policy("default"), test_policy("strict")},
-                                 options.max_wait),
+            tools::make_briefing({test_policy("default"), test_policy("strict")}, options.max_wait),
             &bench)) {}
 
   std::shared_ptr<Answer> call(const std::string& tool, mcp::Json arguments,

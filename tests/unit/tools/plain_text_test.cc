@@ -33,12 +33,15 @@ TEST_CASE("bytes that are not text are shown as replacement characters") {
 }
 
 TEST_CASE("binary data is told from text with a few odd bytes") {
-  CHECK(looks_binary("\x7f"
-                     "ELF\2\1\1\0\0\0\0\0\0\0\0\0\3\0>\0\1\0\0\0"s));
+  CHECK(
+      looks_binary("\x7f"
+                   "ELF\2\1\1\0\0\0\0\0\0\0\0\0\3\0>\0\1\0\0\0"s));
   CHECK(looks_binary("h\0e\0l\0l\0o\0"s));
   CHECK_FALSE(looks_binary("one\0two\0three\0"s));
   CHECK_FALSE(looks_binary("\x1b[31mred\x1b[0m\r\n\tcaf\xc3\xa9 \xf0\x9f\x90\x9e"));
-  CHECK_FALSE(looks_binary("un peu de fran\xe7" "ais"));
+  CHECK_FALSE(
+      looks_binary("un peu de fran\xe7"
+                   "ais"));
   CHECK_FALSE(looks_binary(""));
 }
 
