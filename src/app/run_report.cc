@@ -53,7 +53,9 @@ void print_json(const Error& error) {
 void print_error(const Error& error) { say(describe(error)); }
 
 void print_findings(const sandbox::Report& report) {
-  if (report.ended_by != EndedBy::kExit && report.ended_by != EndedBy::kSignal) {
+  // A cancelled call was ended by us, because of a signal or since nobody reads our stdout.
+  if (report.ended_by != EndedBy::kExit && report.ended_by != EndedBy::kSignal &&
+      report.ended_by != EndedBy::kCancelled) {
     say(tools::ending(report));
   }
   for (const sandbox::Violation& violation : report.violations) {

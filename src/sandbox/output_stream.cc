@@ -34,7 +34,9 @@ struct OutputStream::State {
   mutable std::mutex mutex;
   std::string head;
   OwnedFd file;
-  std::uint64_t size = 0;
+  std::uint64_t in_file = 0;
+
+  std::uint64_t size() const { return head.size() + in_file; }
 };
 
 OutputStream::OutputStream() : state_(std::make_unique<State>()) {}
@@ -42,38 +44,36 @@ OutputStream::~OutputStream() = default;
 
 void OutputStream::append(const char* data, std::size_t size) {
   const std::lock_guard lock(state_->mutex);
-  const std::size_t room = kKeptInMemory - std::min(kKeptInMemory, state_->head.size());
-  const std::size_t first = std::min(room, size);
+  const std::size_t first = std::min(kKeptInMemory - state_->head.size(), size);
   state_->head.append(data, first);
-  if (first < size) {
-    if (!state_->file.valid()) state_->file = unlinked_file();
-    // A full disk cuts the output short here, and `size` says so: it counts what is really kept.
-    const auto written = sys::write_all(state_->file.get(), {data + first, size - first});
-    if (!written) {
-      state_->size += first;
-      return;
-    }
+  if (first == size) return;
+  if (!state_->file.valid()) state_->file = unlinked_file();
+  // A full disk cuts the output short: size() counts what is really kept.
+  for (std::size_t done = first; done < size;) {
+    const ssize_t put = ::pwrite(state_->file.get(), data + done, size - done,
+                                 static_cast<off_t>(state_->in_file));
+    if (put <= 0) return;
+    done += static_cast<std::size_t>(put);
+    state_->in_file += static_cast<std::uint64_t>(put);
   }
-  state_->size += size;
 }
 
 std::uint64_t OutputStream::size() const {
   const std::lock_guard lock(state_->mutex);
-  return state_->size;
+  return state_->size();
 }
 
 std::string OutputStream::read(std::uint64_t offset, std::size_t size) const {
   const std::lock_guard lock(state_->mutex);
-  if (offset >= state_->size) return {};
-  size = std::min<std::uint64_t>(size, state_->size - offset);
+  if (offset >= state_->size()) return {};
+  size = std::min<std::uint64_t>(size, state_->size() - offset);
   std::string out;
   if (offset < state_->head.size()) out = state_->head.substr(offset, size);
-  const std::uint64_t in_file = offset + out.size() - std::min<std::uint64_t>(kKeptInMemory, offset + out.size());
-  const std::size_t rest = size - out.size();
-  if (rest == 0 || !state_->file.valid()) return out;
   const std::size_t before = out.size();
-  out.resize(before + rest);
-  const ssize_t got = ::pread(state_->file.get(), out.data() + before, rest, static_cast<off_t>(in_file));
+  if (before == size) return out;
+  out.resize(size);
+  const auto from = static_cast<off_t>(offset + before - state_->head.size());
+  const ssize_t got = ::pread(state_->file.get(), out.data() + before, size - before, from);
   out.resize(before + static_cast<std::size_t>(std::max<ssize_t>(0, got)));
   return out;
 }

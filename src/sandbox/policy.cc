@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdio>
 
+#include "base/sys.h"
 #include "base/text.h"
 
 namespace mayfly::sandbox {
@@ -60,6 +61,17 @@ std::string to_text(const Policy& policy) {
   }
   out += "network none\n";
   return out + limits_text(policy.limits);
+}
+
+Status check_workspaces(const Policy& policy) {
+  for (const Workspace& workspace : policy.workspaces) {
+    const auto now = sys::stat(workspace.path);
+    if (now && now->st_dev == workspace.device && now->st_ino == workspace.inode) continue;
+    return fail(input_error(ErrorCode::kWorkspaceUnusable, "workspace", workspace.path,
+                            now ? "it was replaced by another directory" : "it is gone",
+                            "Put the directory back, or try again to use the new one"));
+  }
+  return {};
 }
 
 std::string digest(const Policy& policy) {

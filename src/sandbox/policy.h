@@ -108,4 +108,8 @@ struct Host {
 // E1003/E1004 for an unusable workspace; E2002 when user and workspace rule each other out.
 Result<Policy> resolve(const Profile& profile, const Host& host);
 
+// Whether the workspaces still are the directories that `policy` was resolved for. A name that means
+// another one now is E1003: resolve again to use that.
+Status check_workspaces(const Policy& policy);
+
 }  // namespace mayfly::sandbox

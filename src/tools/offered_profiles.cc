@@ -24,7 +24,10 @@ Result<std::shared_ptr<const sandbox::Policy>> OfferedProfiles::policy(const std
   }
   const std::lock_guard lock(mutex_);
   auto& kept = resolved_[profile->name];
-  if (!kept) kept = std::make_shared<const sandbox::Policy>(TRY(resolve_(*profile)));
+  // A workspace that was deleted and made again is served as the new one.
+  if (!kept || !sandbox::check_workspaces(*kept)) {
+    kept = std::make_shared<const sandbox::Policy>(TRY(resolve_(*profile)));
+  }
   return kept;
 }
 

@@ -31,7 +31,7 @@ export function clientSuite(name, { version, connect }) {
       assert.ok(run, 'no run_command');
       assert.equal(run.inputSchema.type, 'object');
       assert.equal(run.outputSchema.type, 'object');
-      for (const argument of ['command', 'argv', 'cwd', 'env', 'stdin', 'timeout_ms', 'profile']) {
+      for (const argument of ['command', 'argv', 'cwd', 'env', 'stdin', 'timeout_ms', 'limits']) {
         assert.ok(run.inputSchema.properties[argument], `no argument ${argument}`);
       }
       for (const tool of tools) {
@@ -200,12 +200,12 @@ export function clientSuite(name, { version, connect }) {
       ['a wrong type', { command: 'true', timeout_ms: 'soon' }, /timeout_ms/],
       ['an unknown argument', { command: 'true', timeout: 5 }, /timeout.*timeout_ms/s],
       ['neither command nor argv', {}, /command/],
-      ['an unknown profile', { command: 'true', profile: 'nosuch' }, /E1002.*nosuch/s],
+      ['a profile that is not offered', { command: 'true', profile: 'nosuch' }, /E\d{4} profile "nosuch"/],
       ['a working directory that is not there', { command: 'true', cwd: 'nowhere' }, /nowhere/],
       ['a wider limit', { command: 'true', timeout_ms: 999999999 }, /timeout_ms|wall/],
     ]) {
       test(`${title} is refused by name, and nothing runs`, async (t) => {
-        const client = await open(t);
+        const client = await open(t, ['--profile', 'default,readonly']);
         const result = await client.run({ ...args, ...(args.command && { command: 'touch ran' }) });
         assert.equal(result.isError, true, JSON.stringify(result));
         assert.equal(result.structuredContent, undefined);
@@ -214,6 +214,14 @@ export function clientSuite(name, { version, connect }) {
         assert.deepEqual(readdirSync(client.workspace), []);
       });
     }
+
+    test('the model may choose among the profiles that the operator names', async (t) => {
+      const client = await open(t, ['--profile', 'default,readonly']);
+      const result = await client.run({ command: 'touch x', profile: 'readonly' });
+      assert.notEqual(result.structuredContent.exit_code, 0);
+      assert.match(result.structuredContent.sandbox, /^readonly:/);
+      assert.deepEqual(readdirSync(client.workspace), []);
+    });
 
     test('a program that does not exist is an error of the call', async (t) => {
       const client = await open(t);

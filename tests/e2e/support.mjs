@@ -63,6 +63,12 @@ export function processesWith(marker) {
   return processIds().filter((pid) => readOrEmpty(`/proc/${pid}/cmdline`).includes(marker));
 }
 
+/** Whether the process still is one: a zombie only waits for the machine's init to notice. */
+export function isAlive(pid) {
+  const state = /^State:\s+(\S)/m.exec(readOrEmpty(`/proc/${pid}/status`))?.[1];
+  return state !== undefined && state !== 'Z';
+}
+
 /** All descendants of `pid`. */
 export function descendants(pid) {
   const children = new Map();

@@ -127,9 +127,11 @@ def run_tour(mayfly, workspace, outside):
     tour.step("Passwords are not there to be read", failed, command="cat /etc/shadow")
     tour.step("Nor is a key of yours that lies outside the workspace",
               lambda r: failed(r) and "SECRET" not in r["stdout"], argv=["cat", outside])
-    tour.step("Your home is private and empty inside",
-              lambda r: succeeded(r) and r["stdout"].strip() == "",
-              command="cd && ls -A | grep -v '^\\.cache$' || true")
+    tour.step("Home is private: what a command leaves there", succeeded,
+              command="echo x > ~/.mayfly-demo && ls -l ~/.mayfly-demo")
+    tour.step("… is gone with its call, and never was in yours",
+              lambda r: failed(r) and not os.path.exists(os.path.expanduser("~/.mayfly-demo")),
+              command="ls -l ~/.mayfly-demo")
     tour.step("Writing outside the workspace fails", failed,
               command=f"echo changed > /usr/share/mayfly-was-here || echo changed >> {outside}")
     with socket.socket() as listener:

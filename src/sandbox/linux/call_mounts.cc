@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mount.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 
@@ -17,11 +18,12 @@ constexpr unsigned kQuiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 
 std::string inside(const std::string& target) { return std::string(kTree) + target; }
 
-Status mount_tmpfs(const CallOp& op) {
+Status mount_tmpfs(const CallOp& op, const Limits& limits) {
+  const std::uint64_t most = op.target == kSharedMemory ? limits.shm_bytes : limits.tmp_bytes;
   char mode[16];
   std::snprintf(mode, sizeof mode, "mode=%o", op.mode);
   const OwnedFd mount =
-      TRY(sys::new_mount("tmpfs", {mode, "size=" + std::to_string(op.bytes)}, kQuiet));
+      TRY(sys::new_mount("tmpfs", {mode, "size=" + std::to_string(std::min(op.bytes, most))}, kQuiet));
   return sys::move_mount(mount.get(), inside(op.target));
 }
 
@@ -102,10 +104,10 @@ Status protect(const CallOp& op) {
   return {};
 }
 
-Status do_call_op(const CallOp& op, const std::vector<Source>& sources) {
+Status do_call_op(const CallOp& op, const std::vector<Source>& sources, const Limits& limits) {
   switch (op.kind) {
     case CallOpKind::kTmpfs:
-      return mount_tmpfs(op);
+      return mount_tmpfs(op, limits);
     case CallOpKind::kDirectory:
       return sys::mkdir_parents(inside(op.target), op.mode);
     case CallOpKind::kMount:
@@ -124,8 +126,8 @@ Status do_call_op(const CallOp& op, const std::vector<Source>& sources) {
 
 }  // namespace
 
-Status mount_call(const std::vector<CallOp>& ops, const std::vector<Source>& sources) {
-  for (const CallOp& op : ops) TRY_TO(op.target, do_call_op(op, sources));
+Status mount_call(const RootPlan& root, const Limits& limits) {
+  for (const CallOp& op : root.call_ops) TRY_TO(op.target, do_call_op(op, root.sources, limits));
   return {};
 }
 

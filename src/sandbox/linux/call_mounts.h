@@ -1,14 +1,13 @@
 #pragma once
 
-#include <vector>
-
 #include "base/result.h"
 #include "sandbox/linux/plan.h"
 
 namespace mayfly::sandbox {
 
-// Does the `ops` of one call below kTree, in init's own copy of the mount namespace.
-Status mount_call(const std::vector<CallOp>& ops, const std::vector<Source>& sources);
+// Does the call ops of `root` below kTree, in init's own copy of the mount namespace. `limits` may
+// make temporary directories smaller than the policy does.
+Status mount_call(const RootPlan& root, const Limits& limits);
 
 // Makes kTree the root and detaches everything that is not below it.
 Status enter_tree();

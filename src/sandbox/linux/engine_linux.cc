@@ -5,12 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
-#include <condition_variable>
-#include <deque>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "base/sys.h"
 #include "sandbox/engine.h"
@@ -55,7 +53,7 @@ CacheLocation location_of(const Policy& policy) {
   return {cache.root, cache.workspace, policy.profile, cache.owner_uid, cache.owner_gid};
 }
 
-class LinuxEngine final : public Engine, public std::enable_shared_from_this<LinuxEngine> {
+class LinuxEngine final : public Engine {
  public:
   LinuxEngine(EngineOptions options, std::unique_ptr<Prestart> early)
       : options_(options), early_(static_cast<ZygoteProcess*>(early.release())) {}
@@ -80,9 +78,15 @@ class LinuxEngine final : public Engine, public std::enable_shared_from_this<Lin
     int calls = 0;
   };
 
+  struct Guard {
+    Workspace workspace;
+    std::shared_ptr<ProtectedPaths> paths;
+  };
+
   Status start_loop();
   Result<std::shared_ptr<Zygote>> zygote_for(const Policy& policy);
   void retire_idle_zygote();
+  void trim_once(const std::string& cache_root);
   Result<std::vector<std::shared_ptr<ProtectedPaths>>> guards_for(const Policy& policy);
   void watch(int fd, Role role, std::uint64_t number) const;
 
@@ -105,10 +109,10 @@ class LinuxEngine final : public Engine, public std::enable_shared_from_this<Lin
   bool stopping_ = false;
   std::vector<std::function<void()>> posted_;
   std::map<std::uint64_t, std::shared_ptr<Zygote>> zygotes_;
-  std::map<std::string, std::shared_ptr<ProtectedPaths>> guards_;  // by workspace
+  std::map<std::string, Guard> guards_;  // by workspace path
   std::uint64_t next_number_ = 1;
   int active_ = 0;
-  std::condition_variable idle_;
+  bool trimmed_ = false;
 
   OwnedFd epoll_;
   OwnedFd wake_;
@@ -211,6 +215,13 @@ void LinuxEngine::retire_idle_zygote() {
   oldest->failure = system_error("the zygote was retired", ESHUTDOWN);
 }
 
+// Reading a whole cache takes time that no call should wait for, nor the server's end: the thread
+// shares nothing with the rest and stops with the process.
+void LinuxEngine::trim_once(const std::string& cache_root) {
+  if (std::exchange(trimmed_, true)) return;
+  std::thread([cache_root] { (void)trim_cache(cache_root, kDefaultCacheBytes); }).detach();
+}
+
 Result<std::shared_ptr<LinuxEngine::Zygote>> LinuxEngine::zygote_for(const Policy& policy) {
   const std::string wanted = digest(policy);
   for (const auto& [number, zygote] : zygotes_) {
@@ -218,7 +229,10 @@ Result<std::shared_ptr<LinuxEngine::Zygote>> LinuxEngine::zygote_for(const Polic
   }
   if (zygotes_.size() >= kMaxZygotes) retire_idle_zygote();
   auto zygote = std::make_shared<Zygote>();
-  if (policy.cache.has_value()) zygote->cache = TRY(open_cache(location_of(policy)));
+  if (policy.cache.has_value()) {
+    zygote->cache = TRY(open_cache(location_of(policy)));
+    trim_once(policy.cache->root);
+  }
   const RootPlan plan = TRY(plan_root(
       policy, zygote->cache ? zygote->cache->directories : std::vector<CacheDirectory>()));
   zygote->process = early_ != nullptr ? std::move(early_) : TRY(spawn_zygote());
@@ -235,9 +249,11 @@ Result<std::vector<std::shared_ptr<ProtectedPaths>>> LinuxEngine::guards_for(
   std::vector<std::shared_ptr<ProtectedPaths>> guards;
   if (policy.workspace_access == WorkspaceAccess::kReadOnly) return guards;
   for (const Workspace& workspace : policy.workspaces) {
-    auto& guard = guards_[workspace.path];
-    if (guard == nullptr) guard = TRY(ProtectedPaths::open(workspace, {}));
-    guards.push_back(guard);
+    Guard& guard = guards_[workspace.path];
+    if (guard.paths == nullptr || guard.workspace != workspace) {
+      guard = {workspace, TRY(ProtectedPaths::open(workspace, {}))};
+    }
+    guards.push_back(guard.paths);
   }
   return guards;
 }
@@ -250,6 +266,7 @@ Result<OwnedFd> standard_input(Command& command) {
 
 Result<std::shared_ptr<Call>> LinuxEngine::start(std::shared_ptr<const Policy> policy,
                                                  Command command, CallObserver observer) {
+  TRY(check_workspaces(*policy));
   const CallPlan plan = TRY(plan_call(*policy, command));
   auto call = std::make_shared<RunningCall>();
   call->policy = policy;

@@ -99,7 +99,7 @@ Result<Started> set_up(const RootPlan& root, const InitInputs& inputs, Stages& s
   started.call = TRY(stages.run("plan", [&] { return read_plan(inputs); }));
   TRY(stages.run("hostname", [&] { return sys::sethostname(root.identity.hostname); }));
   TRY(stages.run("loopback", [] { return raise_loopback(); }));
-  TRY(stages.run("mounts", [&] { return mount_call(root.call_ops, root.sources); }));
+  TRY(stages.run("mounts", [&] { return mount_call(root, started.call.limits); }));
   TRY(stages.run("pivot", [] { return enter_tree(); }));
   TRY(stages.run("limits", [&] { return set_limits(started.call.limits); }));
   TRY(stages.run("privileges", [&] { return drop_privileges(inputs); }));

@@ -61,6 +61,9 @@ enum class CallOpKind : std::uint8_t {
   kProc,       // target
 };
 
+// The one private tmpfs whose size is Limits::shm_bytes; that of the others is tmp_bytes.
+inline constexpr const char* kSharedMemory = "/dev/shm";
+
 // One step of what every call gets for itself.
 struct CallOp {
   CallOpKind kind = CallOpKind::kTmpfs;

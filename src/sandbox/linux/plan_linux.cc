@@ -147,7 +147,7 @@ void RootPlanner::add_private_mounts() {
     plan_.call_ops.push_back(std::move(op));
   };
   tmpfs("/tmp", policy_.limits.tmp_bytes, 01777);
-  tmpfs("/dev/shm", policy_.limits.shm_bytes, 01777);
+  tmpfs(kSharedMemory, policy_.limits.shm_bytes, 01777);
   tmpfs(policy_.identity.home, policy_.limits.tmp_bytes, 0700);
 }
 

@@ -85,7 +85,9 @@ Status write_proc(const char* path, const std::string& text) {
 Status Zygote::enter_user_namespace() const {
   auto entered = sys::unshare(CLONE_NEWUSER);
   if (!entered) {
-    return fail(std::move(entered).error().with_remedy(
+    Error error = std::move(entered).error();
+    error.code = ErrorCode::kHostCannotEnforce;
+    return fail(std::move(error).with_remedy(
         "Allow unprivileged user namespaces on this host: sysctl user.max_user_namespaces, "
         "kernel.unprivileged_userns_clone or kernel.apparmor_restrict_unprivileged_userns; in a "
         "container, allow the system calls unshare and clone"));
