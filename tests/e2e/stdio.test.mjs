@@ -175,10 +175,8 @@ describe('stdio', { concurrency: false }, () => {
     await server.mustBeWell();
     await server.request('tools/list');
     for (const pid of descendants(server.process.pid)) {
-      for (const kind of ['pid', 'net', 'uts', 'ipc']) {
-        assert.equal(readlinkSync(`/proc/${pid}/ns/${kind}`), readlinkSync(`/proc/self/ns/${kind}`),
-          `process ${pid} has a ${kind} namespace of its own: a sandbox before the first call`);
-      }
+      // One number: the process is in our own pid namespace, so it is not inside a sandbox.
+      assert.match(readFileSync(`/proc/${pid}/status`, 'utf8'), /^NSpid:\s+\d+$/m);
     }
     const sockets = readdirSync(`/proc/${server.process.pid}/fd`)
       .map((fd) => /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${server.process.pid}/fd/${fd}`))?.[1])
@@ -200,9 +198,9 @@ describe('stdio', { concurrency: false }, () => {
     });
     const before = count();
     for (let i = 0; i < 50; ++i) await server.run('echo x');
-    await eventually('everything is as before',
-      () => JSON.stringify(count()) === JSON.stringify(before), 2000)
-      .catch(() => assert.deepEqual(count(), before));
+    const grown = () => Object.keys(before).filter((what) => count()[what] > before[what]);
+    await eventually('as much as before', () => grown().length === 0, 2000)
+      .catch(() => assert.fail(`more ${grown()}: ${JSON.stringify([before, count()])}`));
   });
 
   test('takes the workspace from CLAUDE_PROJECT_DIR, else from where it was started', async (t) => {

@@ -4,6 +4,7 @@ expected_user.json, whoever runs it. What may vary from machine to machine or fr
 written as a <placeholder>; nothing is left out. --update writes the file anew, to be read and then
 committed.
 """
+import contextlib
 import difflib
 import json
 import os
@@ -63,10 +64,10 @@ def normalise(value, workspace, home):
             mount["root"] = "<device>"
         if mount["root"] == "/null" and mount["path"].startswith("/proc/"):
             mount["type"] = "<devtmpfs or tmpfs>"
-        if mount["type"] in ("ext4", "xfs", "btrfs", "overlay", "tmpfs", "f2fs", "zfs") and mount["path"] == str(workspace):
-            mount["type"] = "<file system of the workspace>"
+        if mount["root"].endswith("/" + str(workspace).lstrip("/").split("/")[-1]) and mount["path"] == str(workspace):
             mount["root"] = "<workspace>"
-            mount["super"] = ""
+        if mount["type"] not in ("tmpfs", "proc", "devpts", "devtmpfs") or mount["path"] == str(workspace):
+            mount["type"], mount["super"] = "<disk>", ""
         kept.append("  ".join(text for text in (mount["path"], mount["type"], mount["root"], mount["options"], mount["super"]) if text))
     value["mounts"] = {"all of /etc and /usr": sorted(system), "others": sorted(kept)}
 
@@ -77,6 +78,8 @@ def normalise(value, workspace, home):
     value["mounts"]["others"] = [line for line in value["mounts"]["others"] if line not in optional]
     value["mounts"]["covers of /proc"] = sorted(covers)
 
+    for name in ("uid_map", "gid_map"):  # columns
+        value["process"][name] = " ".join(value["process"][name].split())
     if value["process"]["hostname"] == os.uname().nodename:
         value["process"]["hostname"] = "<the host's>"
     value["root directory"] = ["lib*" if re.match(r"lib(32|64|x32)?$", name) else name for name in value["root directory"]]
@@ -86,16 +89,13 @@ def normalise(value, workspace, home):
     text = json.dumps(value, indent=2, sort_keys=True)
     for path, name in ((workspace, "<workspace>"), (home, "<home>"), (workspace.parent, "<top>")):
         text = text.replace(str(path), name)
-    text = re.sub(r"\b(6[0-9]{4}|1900000000|2[0-9]{9})\b(?=[^0-9].*)", "<spare uid>", text) if WHO == "root" else text
+    text = re.sub(r"\b([ug]id)=\d+", r"\1=<uid on the host>", text)
+    text = re.sub(r"(?<=/mayfly/sets/)workspace-[0-9a-f]+", "<set>", text)
     if WHO == "user":
-        user = os.geteuid()
-        text = re.sub(rf"\b{user}\b", "<uid>", text)
-        try:
-            text = re.sub(rf"\b{re.escape(pwd.getpwuid(user).pw_name)}\b", "<uid>", text)
-        except KeyError:
-            pass
-    # Columns of the id maps.
-    return re.sub(r" {2,}(?=\S)(?<=[0-9>\"] )", " ", text) + "\n"
+        text = re.sub(rf"\b({os.geteuid()}|{os.getegid()})\b", "<own id>", text)
+        with contextlib.suppress(KeyError):
+            text = re.sub(rf"\b{re.escape(pwd.getpwuid(os.geteuid()).pw_name)}\b", "<own id>", text)
+    return text + "\n"
 
 
 def top_of(path):

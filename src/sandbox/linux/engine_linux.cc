@@ -258,6 +258,13 @@ Result<std::vector<std::shared_ptr<ProtectedPaths>>> LinuxEngine::guards_for(
   return guards;
 }
 
+Error zygote_lost() {
+  Error lost = system_error("the process that made this sandbox ended", ESRCH);
+  lost.code = ErrorCode::kSandboxLost;
+  lost.remedy = "Try again: the next call gets a new one";
+  return lost;
+}
+
 Result<OwnedFd> standard_input(Command& command) {
   if (command.stdin_pipe.valid()) return std::move(command.stdin_pipe);
   if (command.stdin_bytes.has_value()) return sys::memfd("stdin", *command.stdin_bytes);
@@ -318,9 +325,14 @@ Result<std::shared_ptr<Call>> LinuxEngine::start(std::shared_ptr<const Policy> p
     watch(call->output[1].get(), Role::kStderr, call->number);
     watch(call->channel.get(), Role::kChannel, call->number);
   });
-  if (auto sent = launch(*zygote->process, call->number, fds); !sent) {
-    posted_.emplace_back([this, call, error = sent.error()] {
-      call->failure = error;
+  if (!launch(*zygote->process, call->number, fds)) {
+    // It is dead or dying: lose_zygote knows why and ends the call, unless it has already been.
+    posted_.emplace_back([this, call, zygote] {
+      {
+        const std::lock_guard held(mutex_);
+        if (zygotes_.count(zygote->number) > 0) return;
+        call->failure = zygote->failure.value_or(zygote_lost());
+      }
       finish(call->number);
     });
   }
@@ -440,6 +452,10 @@ void LinuxEngine::hear_zygote(std::uint64_t number) {
     zygote = found->second;
   }
   auto message = sys::receive_message(zygote->process->control.get());
+  // A socket closed with something unread in it says so before it gives what it sent.
+  if (!message && message.error().os_errno == ECONNRESET) {
+    message = sys::receive_message(zygote->process->control.get());
+  }
   if (!message || message->data.empty()) return lose_zygote(number);
   const auto note = decode_note(message->data);
   if (!note) return lose_zygote(number);
@@ -475,16 +491,13 @@ void LinuxEngine::lose_zygote(std::uint64_t number) {
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, zygote->process->control.get(), nullptr);
   zygote->process->control.reset();
   reap_zygote(*zygote->process);
-  Error lost = system_error("the process that made this sandbox ended", ESRCH);
-  lost.code = ErrorCode::kSandboxLost;
-  lost.remedy = "Try again: the next call gets a new one";
   std::vector<std::uint64_t> orphans;
   for (const auto& [call_number, call] : calls_) {
     if (call->zygote == number) orphans.push_back(call_number);
   }
   for (const std::uint64_t orphan : orphans) {
     RunningCall& call = *calls_[orphan];
-    if (!call.failure.has_value()) call.failure = zygote->failure.value_or(lost);
+    if (!call.failure.has_value()) call.failure = zygote->failure.value_or(zygote_lost());
     finish(orphan);
   }
 }

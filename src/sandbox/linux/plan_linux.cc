@@ -46,6 +46,12 @@ class RootPlanner {
   Result<std::uint32_t> add_source(const std::string& path, bool read_only, bool mapped,
                                    const std::string& rule);
   bool is_private(const std::string& path) const;
+  // /var/tmp is a link to /tmp unless something is mounted below it.
+  bool has_own_var_tmp() const {
+    return std::any_of(mounts_.begin(), mounts_.end(), [](const MountRule& rule) {
+      return is_within(rule.destination, "/var/tmp");
+    });
+  }
   bool is_mounted_over(const std::string& path) const;
   void directory(const std::string& path, std::uint32_t mode = 0755);
 
@@ -108,7 +114,7 @@ void RootPlanner::add_skeleton() {
   link("/dev/stdout", "/proc/self/fd/1");
   link("/dev/stderr", "/proc/self/fd/2");
   link("/dev/ptmx", "pts/ptmx");
-  link("/var/tmp", "/tmp");
+  if (!has_own_var_tmp()) link("/var/tmp", "/tmp");
   link("/var/run", "/run");
   for (const auto& [path, target] : policy_.links) link(path.c_str(), target.c_str());
   RootOp scratch;
@@ -149,6 +155,7 @@ void RootPlanner::add_private_mounts() {
   tmpfs("/tmp", policy_.limits.tmp_bytes, 01777);
   tmpfs(kSharedMemory, policy_.limits.shm_bytes, 01777);
   tmpfs(policy_.identity.home, policy_.limits.tmp_bytes, 0700);
+  if (has_own_var_tmp()) tmpfs("/var/tmp", policy_.limits.tmp_bytes, 01777);
 }
 
 Status RootPlanner::add_mounts() {

@@ -77,6 +77,15 @@ Result<std::vector<OwnedFd>> detach_all(const RootPlan& plan) {
   return mounts;
 }
 
+// Root of a container may be root in name alone.
+Error explain_root(Error error) {
+  if (error.os_errno != EPERM || !error.remedy.empty()) return error;
+  error.code = ErrorCode::kHostCannotEnforce;
+  return std::move(error).with_remedy(
+      "This root may not mount (a container?): run Mayfly as an ordinary user, or give it "
+      "CAP_SYS_ADMIN");
+}
+
 }  // namespace
 
 Result<std::unique_ptr<ZygoteProcess>> spawn_zygote() {
@@ -95,7 +104,11 @@ Result<std::unique_ptr<ZygoteProcess>> spawn_zygote() {
 Status configure_zygote(const ZygoteProcess& zygote, const RootPlan& plan) {
   const OwnedFd bytes = TRY(sys::memfd("root-plan", encode(plan)));
   std::vector<OwnedFd> mounts;
-  if (::geteuid() == 0) mounts = TRY(detach_all(plan));
+  if (::geteuid() == 0) {
+    auto made = detach_all(plan);
+    if (!made) return fail(explain_root(std::move(made).error()));
+    mounts = std::move(*made);
+  }
   std::vector<int> fds{bytes.get()};
   for (const OwnedFd& mount : mounts) fds.push_back(mount.get());
   if (fds.size() > sys::kMaxMessageFds) {

@@ -1,0 +1,282 @@
+#!/usr/bin/env python3
+"""lifetime.py CASE: nothing outlives a call, however it, the server or the zygote ends.
+
+This process adopts the orphans of everything below it, so what is left behind becomes its child: a
+case passes once waitpid says that there is none. Waiting is on events, or polling with a bound of 10
+seconds; no result depends on how fast anything is. $MAYFLY is the server to test.
+"""
+import collections
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "victims"))
+from attack import Failure, adopt_orphans, check_no_orphans  # noqa: E402
+
+MAYFLY = os.environ.get("MAYFLY", "build/mayfly")
+BOUND = 10
+# Leaves all kinds of descendants, each of which would go on for long.
+FAMILY = ("(setsid sleep 1000 &) ; (setsid setsid sh -c 'trap \"\" TERM HUP INT; touch deep; sleep 1000' &) ; "
+          "sleep 1000 & while [ ! -e deep ]; do sleep 0.01; done; rm deep; touch started; ")
+
+
+def wait_until(what, condition):
+    end = time.monotonic() + BOUND
+    while not condition():
+        if time.monotonic() > end:
+            raise Failure(f"after {BOUND} seconds not yet: {what}")
+        time.sleep(0.01)
+
+
+def children(pid):
+    with contextlib.suppress(OSError):
+        return [int(word) for task in os.listdir(f"/proc/{pid}/task")
+                for word in Path(f"/proc/{pid}/task/{task}/children").read_text().split()]
+    return []
+
+
+def descendants(pid):
+    found = children(pid)
+    return found + [below for child in found for below in descendants(child)]
+
+
+def zygotes(server):
+    def name(pid):
+        with contextlib.suppress(OSError):
+            return Path(f"/proc/{pid}/comm").read_text().strip()
+        return ""
+    return [pid for pid in children(server) if name(pid) == "mayfly-zygote"]
+
+
+class Ground:
+    """A workspace, and ways to run things in it."""
+
+    def __init__(self):
+        self.top = Path(tempfile.mkdtemp(prefix="lifetime-")).resolve()
+        self.workspace = self.top / "workspace"
+        self.home = self.top / "home"
+        self.workspace.mkdir()
+        self.home.mkdir()
+
+    def start(self, *arguments, **pipes):
+        environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.home)}
+        return subprocess.Popen([MAYFLY, *arguments], env=environment, cwd=self.workspace, text=True,
+                                **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, **pipes})
+
+    def run(self, script, *options):
+        return self.start("run", "--json", "--workspace", str(self.workspace), *options, "--", "/bin/sh", "-c", script)
+
+    def started(self):
+        file = self.workspace / "started"
+        wait_until("the program has started", file.exists)
+        file.unlink()
+
+    def remove(self):
+        shutil.rmtree(self.top, ignore_errors=True)
+
+
+def receipt_of(process):
+    output, _ = process.communicate(timeout=60)
+    return json.loads(output)
+
+
+class Server:
+    """`mayfly serve`, spoken to in the modern era."""
+
+    def __init__(self, ground):
+        self.process = ground.start("serve", "--workspace", str(ground.workspace), stdin=subprocess.PIPE)
+        self.next = 0
+
+    def send(self, script, **more):
+        self.next += 1
+        request = {"jsonrpc": "2.0", "id": self.next, "method": "tools/call", "params": {
+            "name": "run_command", "arguments": {"command": script, **more},
+            "_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28",
+                      "io.modelcontextprotocol/clientCapabilities": {}}}}
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        return self.next
+
+    def answer(self, number):
+        for line in self.process.stdout:
+            message = json.loads(line)
+            if message.get("id") == number:
+                return message["result"]
+        raise Failure("the server ended without an answer")
+
+    def call(self, script, **more):
+        return self.answer(self.send(script, **more))
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def end(self):
+        self.process.stdin.close()
+        code = self.process.wait(timeout=BOUND)
+        if code != 0:
+            raise Failure(f"serve ended with {code} at the end of its input")
+
+
+def expect(what, value, wanted):
+    if value != wanted:
+        raise Failure(f"{what} is {value}, not {wanted}")
+
+
+# --- the cases -----------------------------------------------------------------------------------
+
+
+def killed_run(ground):
+    process = ground.run(FAMILY + "wait")
+    ground.started()
+    process.kill()
+    process.wait()
+
+
+def killed_serve(ground):
+    server = Server(ground)
+    for _ in range(3):
+        server.send(FAMILY + "wait")
+        ground.started()
+    server.kill()
+
+
+def killed_zygote(ground):
+    server = Server(ground)
+    lost = server.send(FAMILY + "wait")
+    ground.started()
+    for zygote in zygotes(server.process.pid):
+        os.kill(zygote, signal.SIGKILL)
+    result = server.answer(lost)
+    # The program did start: whichever way this is told, it is no ordinary exit.
+    if "exit_code" in result.get("structuredContent", {}):
+        raise Failure(f"a lost sandbox was reported as an exit: {result}")
+    wait_until("only the new zygote is left", lambda: len(descendants(server.process.pid)) <= 1)
+    expect("the next call's exit code", server.call("exit 3")["structuredContent"]["exit_code"], 3)
+    server.end()
+
+    process = ground.run(FAMILY + "wait")
+    ground.started()
+    for zygote in zygotes(process.pid):
+        os.kill(zygote, signal.SIGKILL)
+    process.wait(timeout=BOUND)
+
+
+def killed_early(ground):
+    for _ in range(4):
+        for delay in (0, 0.0005, 0.001, 0.002, 0.003, 0.004, 0.006, 0.008, 0.011, 0.015, 0.02, 0.03):
+            process = ground.run("sleep 1000")
+            time.sleep(delay)  # where in the start it hits; nothing is asserted about it
+            process.kill()
+            process.wait()
+            check_no_orphans(BOUND)
+            server = Server(ground)
+            server.send("sleep 1000")
+            time.sleep(delay)
+            server.kill()
+            check_no_orphans(BOUND)
+
+
+def daemons(ground):
+    receipt = receipt_of(ground.run(FAMILY + "exit 5"))
+    expect("exit_code", receipt["exit_code"], 5)
+    server = Server(ground)
+    result = server.call(FAMILY + "exit 6")
+    expect("exit_code", result["structuredContent"]["exit_code"], 6)
+    # The answer is sent once they are gone, not a while before.
+    expect("processes below the server", len(descendants(server.process.pid)), 1)
+    server.end()
+
+
+def ignored_term(ground):
+    receipt = receipt_of(ground.run("trap '' TERM INT HUP; while :; do sleep 1000; done", "--timeout-ms", "300"))
+    expect("ended_by", receipt["ended_by"], "timeout")
+
+
+def stopped(ground):
+    receipt = receipt_of(ground.run("kill -STOP $$", "--timeout-ms", "300"))
+    expect("ended_by", receipt["ended_by"], "timeout")
+    # Stopped children of a program that ends.
+    receipt = receipt_of(ground.run("sleep 1000 & kill -STOP $!; kill -STOP 1; exit 4"))
+    expect("exit_code", receipt["exit_code"], 4)
+
+
+def closed_input(ground):
+    server = Server(ground)
+    server.send(FAMILY + "wait")
+    ground.started()
+    server.end()
+
+
+def resources(server):
+    """Everything of a server's that could grow."""
+    pid = server.process.pid
+
+    def kind(fd):
+        return os.readlink(f"/proc/{pid}/fd/{fd}").split(":")[0].split(" ")[0]
+    zygote = zygotes(pid)[0]
+    with contextlib.suppress(OSError):
+        seen = {
+            "fds": collections.Counter(kind(fd) for fd in os.listdir(f"/proc/{pid}/fd")),
+            "processes": len(descendants(pid)),
+            "threads": len(os.listdir(f"/proc/{pid}/task")),
+            "mounts of the host": len(Path("/proc/self/mountinfo").read_text().splitlines()),
+            "mounts of the server": len(Path(f"/proc/{pid}/mountinfo").read_text().splitlines()),
+        }
+        with contextlib.suppress(PermissionError):  # an ordinary user's zygote shows nothing of itself
+            seen["fds of the zygote"] = len(os.listdir(f"/proc/{zygote}/fd"))
+            seen["mounts of the zygote"] = len(Path(f"/proc/{zygote}/mountinfo").read_text().splitlines())
+        return seen
+    return None
+
+
+def hundred_calls(ground):
+    server = Server(ground)
+    for _ in range(10):  # what is made once is made now
+        server.call("true")
+    before = resources(server)
+    for number in range(100):
+        if number % 10 == 0:
+            server.call("nothing-of-this-name; (setsid sleep 1000 &)")
+        elif number % 10 == 5:
+            server.call("sleep 1000", timeout_ms=20)
+        else:
+            server.call("true")
+    # A descriptor may still be on its way out when the answer is.
+    with contextlib.suppress(Failure):
+        wait_until("all is as before", lambda: resources(server) == before)
+    after = resources(server)
+    for name, was in before.items():
+        expect(name, after[name], was)
+    server.end()
+
+
+def main():
+    case = {function.__name__: function for function in (
+        killed_run, killed_serve, killed_zygote, killed_early, daemons, ignored_term, stopped, closed_input,
+        hundred_calls)}[sys.argv[1]]
+    adopt_orphans()
+    ground = Ground()
+    try:
+        case(ground)
+        check_no_orphans(BOUND)
+    except (Failure, subprocess.TimeoutExpired) as failure:
+        print(f"FAILED: {failure}")
+        return 1
+    finally:
+        ground.remove()
+        for pid in descendants(os.getpid()):  # of a failed case
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
