@@ -6,9 +6,7 @@
 
 namespace mayfly {
 
-std::string to_string(ErrorCode code) {
-  return "E" + std::to_string(static_cast<unsigned>(code));
-}
+std::string to_string(ErrorCode code) { return "E" + std::to_string(static_cast<unsigned>(code)); }
 
 Error Error::within(std::string_view attempt) && {
   message = std::string(attempt) + ": " + message;

@@ -44,8 +44,8 @@ struct Entry {
 
 inline constexpr std::size_t kContentLimit = 1 << 20;
 
-// Looks at `name` in `parent` (which may be O_PATH). With `earlier`, the content of an untouched file
-// is taken from there instead of being read again.
+// Looks at `name` in `parent` (which may be O_PATH). With `earlier`, the content of an untouched
+// file is taken from there instead of being read again.
 Entry look(int parent, const std::string& name, const Entry* earlier = nullptr);
 
 // Everything below a directory that is small. `complete` is false when it was too much to keep.

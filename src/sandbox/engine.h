@@ -19,9 +19,9 @@ struct Command {
   std::vector<std::string> argv;  // argv[0] is looked up on the sandbox's PATH unless it has a '/'
   std::string cwd;                // absolute path inside; empty: the first workspace
   std::vector<std::pair<std::string, std::string>> environment;  // replaces names of the policy's
-  std::optional<std::string> stdin_bytes;  // absent: stdin is at end of file
-  OwnedFd stdin_pipe;             // instead of stdin_bytes: a pipe's read end that somebody feeds
-  Limits limits;                  // the policy's, lowered
+  std::optional<std::string> stdin_bytes;                        // absent: stdin is at end of file
+  OwnedFd stdin_pipe;  // instead of stdin_bytes: a pipe's read end that somebody feeds
+  Limits limits;       // the policy's, lowered
 };
 
 // What a running call tells its owner. All are called in the engine's thread and must not block.

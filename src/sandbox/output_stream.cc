@@ -50,8 +50,8 @@ void OutputStream::append(const char* data, std::size_t size) {
   if (!state_->file.valid()) state_->file = unlinked_file();
   // A full disk cuts the output short: size() counts what is really kept.
   for (std::size_t done = first; done < size;) {
-    const ssize_t put = ::pwrite(state_->file.get(), data + done, size - done,
-                                 static_cast<off_t>(state_->in_file));
+    const ssize_t put =
+        ::pwrite(state_->file.get(), data + done, size - done, static_cast<off_t>(state_->in_file));
     if (put <= 0) return;
     done += static_cast<std::size_t>(put);
     state_->in_file += static_cast<std::uint64_t>(put);

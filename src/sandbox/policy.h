@@ -52,7 +52,8 @@ struct Identity {
   bool operator==(const Identity&) const = default;
 };
 
-// Where the build caches of a workspace are kept (cache.h). They are made when the first sandbox is.
+// Where the build caches of a workspace are kept (cache.h). They are made when the first sandbox
+// is.
 struct CachePolicy {
   std::string root;
   std::string workspace;
@@ -70,9 +71,9 @@ struct Policy {
   Identity identity;
   std::vector<Workspace> workspaces;  // the first is where commands start
   WorkspaceAccess workspace_access = WorkspaceAccess::kReadWrite;
-  std::vector<MountRule> mounts;      // parents before children
+  std::vector<MountRule> mounts;  // parents before children
   std::optional<CachePolicy> cache;
-  std::vector<std::string> hidden;    // paths covered by an empty file or directory
+  std::vector<std::string> hidden;  // paths covered by an empty file or directory
   std::vector<std::pair<std::string, std::string>> links;  // path, target
   std::vector<GeneratedFile> files;
   std::vector<std::string> protected_directories;  // relative to each workspace, read-only inside
@@ -98,18 +99,18 @@ inline constexpr uid_t kSpareUid = 1900000000;
 
 // What a policy is resolved against. `environment` is the server's own.
 struct Host {
-  HostUser user;                       // who runs the server
+  HostUser user;                        // who runs the server
   std::vector<std::string> workspaces;  // host paths, as given
   std::vector<std::pair<std::string, std::string>> environment;
-  std::string cache_root;              // empty: no caches
+  std::string cache_root;  // empty: no caches
 };
 
 // Resolves `profile` for `host`. Reads the host, creates nothing.
 // E1003/E1004 for an unusable workspace; E2002 when user and workspace rule each other out.
 Result<Policy> resolve(const Profile& profile, const Host& host);
 
-// Whether the workspaces still are the directories that `policy` was resolved for. A name that means
-// another one now is E1003: resolve again to use that.
+// Whether the workspaces still are the directories that `policy` was resolved for. A name that
+// means another one now is E1003: resolve again to use that.
 Status check_workspaces(const Policy& policy);
 
 }  // namespace mayfly::sandbox

@@ -14,14 +14,14 @@ namespace mayfly::sandbox {
 
 // What a sandbox may use. Every value is a ceiling; a caller may only lower it.
 struct Limits {
-  milliseconds wall{10 * 60 * 1000};       // TERM at this age, KILL `kill_grace` later
-  milliseconds job_wall{60 * 60 * 1000};   // the same for a call that became a job
-  std::uint64_t memory_bytes = 0;          // all processes together; 0: half of the machine, at least 2 GiB
-  std::uint64_t processes = 1024;          // processes and threads together
-  std::uint64_t open_files = 65536;        // a process; lowered to the host's hard limit
-  std::uint64_t file_bytes = 16ULL << 30;  // one file
-  std::uint64_t tmp_bytes = 1ULL << 30;    // /tmp, and the same again for the private home
-  std::uint64_t shm_bytes = 1ULL << 30;    // /dev/shm
+  milliseconds wall{10 * 60 * 1000};      // TERM at this age, KILL `kill_grace` later
+  milliseconds job_wall{60 * 60 * 1000};  // the same for a call that became a job
+  std::uint64_t memory_bytes = 0;  // all processes together; 0: half of the machine, at least 2 GiB
+  std::uint64_t processes = 1024;  // processes and threads together
+  std::uint64_t open_files = 65536;          // a process; lowered to the host's hard limit
+  std::uint64_t file_bytes = 16ULL << 30;    // one file
+  std::uint64_t tmp_bytes = 1ULL << 30;      // /tmp, and the same again for the private home
+  std::uint64_t shm_bytes = 1ULL << 30;      // /dev/shm
   std::uint64_t output_bytes = 64ULL << 20;  // stdout and stderr together, kept whole up to here
 
   bool operator==(const Limits&) const = default;

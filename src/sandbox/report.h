@@ -34,9 +34,9 @@ const char* to_string(ViolationKind kind);
 // what a program printed. Equal ones are counted.
 struct Violation {
   ViolationKind kind = ViolationKind::kSyscall;
-  std::string operation;  // "mount", "unshare", "limit"
-  std::string target;     // a path, "CLONE_NEWUSER", "AF_VSOCK": one printable line
-  std::string rule;       // "default: syscalls"
+  std::string operation;   // "mount", "unshare", "limit"
+  std::string target;      // a path, "CLONE_NEWUSER", "AF_VSOCK": one printable line
+  std::string rule;        // "default: syscalls"
   std::string errno_name;  // "EPERM", or empty
   std::uint64_t count = 1;
   bool retryable = false;
@@ -110,9 +110,9 @@ struct Report {
   std::optional<Error> setup_error;  // message names the stage
   Usage usage;
   std::vector<LimitUse> limits;
-  std::vector<Violation> violations;    // grouped, ordered by first time
+  std::vector<Violation> violations;  // grouped, ordered by first time
   std::uint64_t violations_total = 0;
-  std::vector<std::string> layers;      // what was really in force
+  std::vector<std::string> layers;  // what was really in force
   std::vector<Unavailable> unavailable;
   std::shared_ptr<OutputStream> out;
   std::shared_ptr<OutputStream> err;

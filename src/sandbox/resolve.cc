@@ -181,7 +181,8 @@ class Resolver {
     ToolchainQuery query;
     query.path_variable = variable(host_, "PATH");
     query.home = host_.user.home;
-    for (const Workspace& workspace : policy_.workspaces) query.workspaces.push_back(workspace.path);
+    for (const Workspace& workspace : policy_.workspaces)
+      query.workspaces.push_back(workspace.path);
     ToolchainSet found = find_toolchains(query);
     for (const Toolchain& chain : found.toolchains) {
       for (const std::string& path : chain.read_only_paths) {
@@ -230,8 +231,8 @@ class Resolver {
       }
       policy_.environment.emplace_back(name, value);
     };
-    for (const char* directory : {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin",
-                                  "/sbin", "/bin"}) {
+    for (const char* directory :
+         {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"}) {
       const bool listed = std::find(path_.begin(), path_.end(), directory) != path_.end();
       if (!listed && ::access(directory, X_OK) == 0) path_.emplace_back(directory);
     }
@@ -253,13 +254,14 @@ class Resolver {
   void set_limits() {
     policy_.limits = profile_.limits;
     if (policy_.limits.memory_bytes == 0) {
-      const std::uint64_t machine = std::uint64_t(::sysconf(_SC_PHYS_PAGES)) *
-                                    std::uint64_t(::sysconf(_SC_PAGESIZE));
+      const std::uint64_t machine =
+          std::uint64_t(::sysconf(_SC_PHYS_PAGES)) * std::uint64_t(::sysconf(_SC_PAGESIZE));
       policy_.limits.memory_bytes = std::max<std::uint64_t>(machine / 2, 2ULL << 30);
     }
     struct rlimit files {};
     if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
-      policy_.limits.open_files = std::min<std::uint64_t>(policy_.limits.open_files, files.rlim_max);
+      policy_.limits.open_files =
+          std::min<std::uint64_t>(policy_.limits.open_files, files.rlim_max);
     }
   }
 

@@ -301,35 +301,26 @@ def git(place, *arguments, directory="."):
                           env={**os.environ, "HOME": str(place.home), "GIT_CONFIG_NOSYSTEM": "1"}).stdout
 
 
-FORBIDDEN_SETTINGS = ("evil",)
-
-
-def case_host_code(place):
+def prepare_host_code(place):
+    """A repository and a file that are the user's. Returns what they look like."""
     git(place, "init", "-q")
     (place.workspace / ".mcp.json").write_text('{"mcpServers":{}}\n')
-    before = {name: fingerprint(place.workspace / name) for name in (".mcp.json", ".git/hooks")}
     place.put("host_code")
-    receipt = place.run(["/bin/bash", "./victim-host_code"])
-    if receipt["ended_by"] != "exit":
-        raise Failure("the planting itself ended by " + receipt["ended_by"])
-    found = [violation for violation in receipt["violations"] if violation["kind"] == "host_code"]
-    text = json.dumps(found)
-    print("\n".join(violation["target"] for violation in found))
-    problems = []
-    for name in (".mcp.json", ".vscode", ".claude", ".envrc", ".bashrc", ".git/config"):
-        if name not in text:
-            problems.append(f"{name} is not named in the receipt")
-    for name in (".vscode/tasks.json", ".claude/settings.json", ".envrc", ".bashrc"):
-        if os.path.lexists(place.workspace / name):
-            problems.append(f"{name} is in place")
+    return {name: fingerprint(place.workspace / name) for name in (".mcp.json", ".git/hooks")}
+
+
+def host_code_in_place(place, before):
+    """What a program of the host would run, of all that host_code.sh plants."""
+    problems = [f"{name} is in place"
+                for name in (".vscode/tasks.json", ".claude/settings.json", ".envrc", ".bashrc")
+                if os.path.lexists(place.workspace / name)]
     for name, was in before.items():
         now = fingerprint(place.workspace / name) if (place.workspace / name).exists() else "nothing"
-        # The time of a file that was put back is new.
-        if name == ".mcp.json":
-            now, was = (text_of.split()[-1] for text_of in (now, was))
+        if name == ".mcp.json":  # put back, the file has another time: its content counts
+            now, was = (" ".join(look.split()[-2:]) for look in (now, was))
         if now != was:
             problems.append(f"{name} is not what it was: {now}")
-    # In the end only git knows what it would run.
+    # In the end only git knows what git would run.
     for directory in (".", "nested", "bare.git", "pointed", "store"):
         if not (place.workspace / directory).is_dir():
             continue
@@ -340,8 +331,50 @@ def case_host_code(place):
         if hooks.is_dir():
             problems += [f"a hook is in place: {hook}" for hook in hooks.iterdir()
                          if not hook.name.endswith(".sample") and "blocked" not in hook.name]
+    return problems
+
+
+def case_host_code(place):
+    before = prepare_host_code(place)
+    receipt = place.run(["/bin/bash", "./victim-host_code"])
+    if receipt["ended_by"] != "exit":
+        raise Failure("the planting itself ended by " + receipt["ended_by"])
+    found = "\n".join(violation["target"] for violation in receipt["violations"] if violation["kind"] == "host_code")
+    print(found)
+    problems = host_code_in_place(place, before)
+    problems += [f"{name} is not named in the receipt" for name in
+                 (".mcp.json", ".vscode", ".claude", ".envrc", ".bashrc", ".git/config") if name not in found]
     if problems:
         raise Failure("\n".join(problems))
+
+
+def case_host_code_of_two_servers(place):
+    """What one server's sandbox planted while it ran must not be what another server puts back."""
+    file = place.workspace / ".mcp.json"
+    file.write_text("good\n")
+
+    def wait_for(name, process):
+        while not (place.workspace / name).exists() and process.poll() is None:
+            threading.Event().wait(0.01)
+    wait = "while [ ! -e {} ]; do sleep 0.01; done"
+    first = place.start(["/bin/sh", "-c", "echo evil >.mcp.json; touch planted; " + wait.format("end-first")])
+    wait_for("planted", first)
+    second = place.start(["/bin/sh", "-c", "touch second; " + wait.format("end-second")])
+    wait_for("second", second)
+    (place.workspace / "end-first").touch()
+    place.finish(first)
+    (place.workspace / "end-second").touch()
+    place.finish(second)
+    if file.exists() and file.read_text() != "good\n":
+        raise Failure(f".mcp.json is {file.read_text()!r}")
+
+
+def case_memory(place):
+    program = place.put("memory")
+    for kind in ("private", "shared", "memory file", "sysv", "blinded watch"):
+        receipt = place.run([program, kind], options=["--memory", "100M"])
+        if receipt["ended_by"] != "memory" and not (receipt["ended_by"] == "exit" and receipt["exit_code"] == 0):
+            raise Failure(f"{kind} memory of three times the limit: ended by {receipt['ended_by']}")
 
 
 def case_plain_git(place):
@@ -371,6 +404,15 @@ def run_in_sandbox(place, victim):
 
 
 def run_outside(place, victim):
+    if victim == "host_code":  # only a workspace of our own is touched: no namespace is needed
+        before = prepare_host_code(place)
+        subprocess.run(["/bin/bash", "./victim-host_code"], cwd=place.workspace, check=True,
+                       env={**os.environ, "HOME": str(place.home)}, stdout=subprocess.DEVNULL)
+        problems = host_code_in_place(place, before)
+        print("\n".join(problems))
+        if len(problems) < 10:
+            raise Failure("without a sandbox all of it is in place, and this was not seen")
+        return
     if os.geteuid() != 0:
         skip("root: without a sandbox, most attacks need it")
     program = place.put(victim)

@@ -22,8 +22,8 @@ Status mount_tmpfs(const CallOp& op, const Limits& limits) {
   const std::uint64_t most = op.target == kSharedMemory ? limits.shm_bytes : limits.tmp_bytes;
   char mode[16];
   std::snprintf(mode, sizeof mode, "mode=%o", op.mode);
-  const OwnedFd mount =
-      TRY(sys::new_mount("tmpfs", {mode, "size=" + std::to_string(std::min(op.bytes, most))}, kQuiet));
+  const OwnedFd mount = TRY(
+      sys::new_mount("tmpfs", {mode, "size=" + std::to_string(std::min(op.bytes, most))}, kQuiet));
   return sys::move_mount(mount.get(), inside(op.target));
 }
 
@@ -71,8 +71,7 @@ Status cover(const CallOp& op) {
 }
 
 Status mount_onto_itself(int dir, std::uint64_t attributes_set) {
-  const OwnedFd copy =
-      TRY(sys::open_tree(dir, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE));
+  const OwnedFd copy = TRY(sys::open_tree(dir, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE));
   mount_attr attributes{};
   attributes.attr_set = attributes_set;
   if (attributes_set != 0) {

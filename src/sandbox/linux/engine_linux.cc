@@ -18,10 +18,10 @@
 
 // The engine: one thread with one epoll for everything that running calls do.
 //
-// A caller's thread makes the plans, the pipes and (rarely) a zygote, hands the call to the loop and
-// sends the launch; from then on the call belongs to the loop alone. Other threads reach it only by
-// posting a function. What may take long at a call's end, looking for host code in the workspace, is
-// done by the Finisher's thread, which then tells the observer.
+// A caller's thread makes the plans, the pipes and (rarely) a zygote, hands the call to the loop
+// and sends the launch; from then on the call belongs to the loop alone. Other threads reach it
+// only by posting a function. What may take long at a call's end, looking for host code in the
+// workspace, is done by the Finisher's thread, which then tells the observer.
 namespace mayfly::sandbox {
 namespace {
 
@@ -30,9 +30,7 @@ constexpr std::size_t kMaxZygotes = 16;
 
 // What an epoll event is about, packed into its 64 bits: a role and a number.
 enum class Role : std::uint8_t { kWake, kZygote, kStdout, kStderr, kChannel, kListener };
-std::uint64_t tag(Role role, std::uint64_t number) {
-  return (std::uint64_t(role) << 56) | number;
-}
+std::uint64_t tag(Role role, std::uint64_t number) { return (std::uint64_t(role) << 56) | number; }
 Role role_of(std::uint64_t tag) { return static_cast<Role>(tag >> 56); }
 std::uint64_t number_of(std::uint64_t tag) { return tag & ((1ULL << 56) - 1); }
 
@@ -95,7 +93,7 @@ class LinuxEngine final : public Engine {
   int milliseconds_to_next_deadline() const;
   void run_posted();
   void meet_deadlines();
-  void handle(std::uint64_t what);
+  void handle(std::uint64_t what, std::uint32_t events);
   void hear_zygote(std::uint64_t number);
   void lose_zygote(std::uint64_t number);
   void hear_init(RunningCall& call);
@@ -125,8 +123,12 @@ class LinuxEngine final : public Engine {
 class Handle final : public Call {
  public:
   Handle(LinuxEngine& engine, const RunningCall& call)
-      : engine_(engine), number_(call.number), id_(call.id), began_(call.began),
-        streams_(call.streams), job_wall_(call.limits.job_wall) {}
+      : engine_(engine),
+        number_(call.number),
+        id_(call.id),
+        began_(call.began),
+        streams_(call.streams),
+        job_wall_(call.limits.job_wall) {}
   const std::string& id() const override { return id_; }
   TimePoint started() const override { return began_; }
   std::shared_ptr<OutputStream> out() const override { return streams_[0]; }
@@ -244,8 +246,7 @@ Result<std::shared_ptr<LinuxEngine::Zygote>> LinuxEngine::zygote_for(const Polic
   return zygote;
 }
 
-Result<std::vector<std::shared_ptr<ProtectedPaths>>> LinuxEngine::guards_for(
-    const Policy& policy) {
+Result<std::vector<std::shared_ptr<ProtectedPaths>>> LinuxEngine::guards_for(const Policy& policy) {
   std::vector<std::shared_ptr<ProtectedPaths>> guards;
   if (policy.workspace_access == WorkspaceAccess::kReadOnly) return guards;
   for (const Workspace& workspace : policy.workspaces) {
@@ -378,12 +379,12 @@ void LinuxEngine::run_posted() {
 void LinuxEngine::loop() {
   epoll_event events[64];
   while (true) {
-    const int count = ::epoll_wait(epoll_.get(), events, std::size(events),
-                                   milliseconds_to_next_deadline());
+    const int count =
+        ::epoll_wait(epoll_.get(), events, std::size(events), milliseconds_to_next_deadline());
     std::uint64_t ticks = 0;
     (void)!::read(wake_.get(), &ticks, sizeof ticks);
     run_posted();
-    for (int i = 0; i < count; ++i) handle(events[i].data.u64);
+    for (int i = 0; i < count; ++i) handle(events[i].data.u64, events[i].events);
     meet_deadlines();
     const std::lock_guard lock(mutex_);
     if (!stopping_) continue;
@@ -392,7 +393,7 @@ void LinuxEngine::loop() {
   }
 }
 
-void LinuxEngine::handle(std::uint64_t what) {
+void LinuxEngine::handle(std::uint64_t what, std::uint32_t events) {
   const std::uint64_t number = number_of(what);
   const Role role = role_of(what);
   if (role == Role::kWake) return;
@@ -408,6 +409,8 @@ void LinuxEngine::handle(std::uint64_t what) {
     case Role::kChannel:
       return hear_init(call);
     case Role::kListener:
+      // Hung up: nobody is left to notify, and asking would wait for ever (before Linux 6.6).
+      if ((events & EPOLLIN) == 0) return call.listener.reset();
       return call.answer_notification();
     default:
       return;
@@ -420,7 +423,8 @@ void LinuxEngine::read_output(RunningCall& call, int stream) {
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got <= 0) return call.output[stream].reset();
   const auto size = static_cast<std::size_t>(got);
-  const std::uint64_t room = call.limits.output_bytes - std::min(call.output_total, call.limits.output_bytes);
+  const std::uint64_t room =
+      call.limits.output_bytes - std::min(call.output_total, call.limits.output_bytes);
   const std::size_t kept = std::min<std::uint64_t>(size, room);
   call.output_total += size;
   call.streams[std::size_t(stream)]->append(buffer, kept);
@@ -509,12 +513,16 @@ void LinuxEngine::finish(std::uint64_t number) {
   const std::shared_ptr<RunningCall> call = found->second;
   call->finished = Clock::now();
   while (call->channel.valid()) {
-    struct pollfd more {call->channel.get(), POLLIN, 0};
+    struct pollfd more {
+      call->channel.get(), POLLIN, 0
+    };
     if (::poll(&more, 1, 0) <= 0) break;
     hear_init(*call);
   }
   for (int stream = 0; stream < 2; ++stream) {
-    struct pollfd more {call->output[stream].get(), POLLIN, 0};
+    struct pollfd more {
+      call->output[stream].get(), POLLIN, 0
+    };
     while (call->output[stream].valid() && ::poll(&more, 1, 0) > 0) read_output(*call, stream);
     call->output[stream].reset();
   }

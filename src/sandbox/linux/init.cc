@@ -32,9 +32,9 @@ void tell(const InitInputs& inputs, const Note& note) {
 // Closes what the zygote holds and init has no use for, its control socket first of all.
 Status close_others(const InitInputs& inputs) {
   std::vector<unsigned> kept;
-  for (const OwnedFd* fd : {&inputs.call_plan, &inputs.standard[0], &inputs.standard[1],
-                            &inputs.standard[2], &inputs.channel, &inputs.host_proc,
-                            &inputs.zygote_life}) {
+  for (const OwnedFd* fd :
+       {&inputs.call_plan, &inputs.standard[0], &inputs.standard[1], &inputs.standard[2],
+        &inputs.channel, &inputs.host_proc, &inputs.zygote_life}) {
     kept.push_back(static_cast<unsigned>(fd->get()));
   }
   std::sort(kept.begin(), kept.end());
@@ -80,7 +80,9 @@ Status drop_privileges(const InitInputs& inputs) {
   // After the last change of credentials, which clears it (prctl(2)). A zygote that died before is
   // seen by its end of the pipe: getppid() is 0 in here, dead or alive.
   TRY(sys::prctl(PR_SET_PDEATHSIG, SIGKILL, "PR_SET_PDEATHSIG"));
-  struct pollfd life {inputs.zygote_life.get(), POLLIN, 0};
+  struct pollfd life {
+    inputs.zygote_life.get(), POLLIN, 0
+  };
   if (::poll(&life, 1, 0) > 0) return fail(system_error("the zygote is gone", ESRCH));
   return {};
 }
@@ -91,8 +93,8 @@ struct Started {
 };
 
 // The whole of setting up, in order. Mounts need the capabilities of the outer user namespace, so
-// they come before anything is dropped; the fresh /proc must be mounted while the host's is in view;
-// the inner user namespace comes last of all, with the program (start_payload).
+// they come before anything is dropped; the fresh /proc must be mounted while the host's is in
+// view; the inner user namespace comes last of all, with the program (start_payload).
 Result<Started> set_up(const RootPlan& root, const InitInputs& inputs, Stages& stages) {
   Started started;
   TRY(stages.run("descriptors", [&] { return close_others(inputs); }));

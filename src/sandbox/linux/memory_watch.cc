@@ -48,8 +48,8 @@ MemoryWatch::Sum MemoryWatch::sum_own() {
   Sum sum;
   each_process([&sum](const std::string& process) {
     const std::string status = slurp(process + "status");
-    sum.bytes += kilobytes(status, "RssAnon:") + kilobytes(status, "VmSwap:") +
-                 kilobytes(status, "VmPTE:");
+    sum.bytes +=
+        kilobytes(status, "RssAnon:") + kilobytes(status, "VmSwap:") + kilobytes(status, "VmPTE:");
     const std::size_t threads = status.find("Threads:");
     if (threads != std::string::npos) {
       sum.processes += std::strtoull(status.c_str() + threads + 8, nullptr, 10);

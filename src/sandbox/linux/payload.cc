@@ -22,9 +22,9 @@
 #include "sandbox/linux/init.h"
 #include "sandbox/linux/messages.h"
 
-// The child shares init's memory until it execs (CLONE_VM | CLONE_VFORK: nothing is copied, measured
-// 0.2 ms). So everything that it needs is laid out beforehand, and between clone and exec there are
-// only system calls: no allocation, no lock, no Result.
+// The child shares init's memory until it execs (CLONE_VM | CLONE_VFORK: nothing is copied,
+// measured 0.2 ms). So everything that it needs is laid out beforehand, and between clone and exec
+// there are only system calls: no allocation, no lock, no Result.
 namespace mayfly::sandbox {
 namespace {
 
@@ -116,8 +116,7 @@ bool send_listener(const Launch& launch, int listener) {
 bool load_filters(const Launch& launch) {
   for (std::size_t i = 0; i < launch.filter_count; ++i) {
     const unsigned flags = launch.filter_listens[i] ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0U;
-    const long loaded =
-        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &launch.filters[i]);
+    const long loaded = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &launch.filters[i]);
     if (loaded < 0) return false;
     if (!launch.filter_listens[i]) continue;
     if (!send_listener(launch, static_cast<int>(loaded))) return false;
@@ -164,9 +163,10 @@ Error not_started(const std::string& program, int number) {
   error.code = ErrorCode::kProgramNotStarted;
   error.field = "command";
   error.value = text::one_line(program);
-  error.remedy = number == ENOENT
-                     ? "Give the name of a program on the sandbox's PATH, or a path that is visible inside"
-                     : "Make the file executable and start it with #! and its interpreter";
+  error.remedy =
+      number == ENOENT
+          ? "Give the name of a program on the sandbox's PATH, or a path that is visible inside"
+          : "Make the file executable and start it with #! and its interpreter";
   return error;
 }
 
@@ -213,7 +213,8 @@ Result<pid_t> start_payload(const RootPlan& root, const CallPlan& call, const In
   std::vector<char> listens;
   for (const FilterProgram& filter : root.filters) {
     auto* code = reinterpret_cast<sock_filter*>(const_cast<char*>(filter.bytes.data()));
-    filters.push_back({static_cast<unsigned short>(filter.bytes.size() / sizeof(sock_filter)), code});
+    filters.push_back(
+        {static_cast<unsigned short>(filter.bytes.size() / sizeof(sock_filter)), code});
     listens.push_back(filter.listener ? 1 : 0);
   }
   Note started_note;

@@ -17,8 +17,8 @@ constexpr const char* kDevices[] = {"null", "zero", "full", "random", "urandom",
 // What of /proc tells about the host or reaches it. The rest is read-only, and most of what is
 // listed here is for host uid 0 alone, which no sandbox is.
 constexpr const char* kCoveredProc[] = {
-    "acpi",        "asound",  "interrupts",  "kallsyms", "kcore",      "key-users", "keys", "kmsg",
-    "latency_stats", "sched_debug", "scsi",  "sysrq-trigger", "timer_list"};
+    "acpi", "asound",        "interrupts",  "kallsyms", "kcore",         "key-users", "keys",
+    "kmsg", "latency_stats", "sched_debug", "scsi",     "sysrq-trigger", "timer_list"};
 
 // What this policy's server opened and may mount, and the operations that mount it.
 class RootPlanner {
@@ -99,7 +99,8 @@ Result<std::uint32_t> RootPlanner::add_source(const std::string& path, bool read
 }
 
 void RootPlanner::add_skeleton() {
-  for (const char* path : {"/proc", "/dev", "/dev/pts", "/dev/shm", "/etc", "/run", "/tmp", "/var"}) {
+  for (const char* path :
+       {"/proc", "/dev", "/dev/pts", "/dev/shm", "/etc", "/run", "/tmp", "/var"}) {
     directory(path);
   }
   const auto link = [this](const char* path, const char* target) {
@@ -245,8 +246,8 @@ const char* name_of(RootOpKind kind) {
 }
 
 const char* name_of(CallOpKind kind) {
-  constexpr const char* kNames[] = {"tmpfs", "directory", "mount", "cover",
-                                    "protect", "devpts",  "proc"};
+  constexpr const char* kNames[] = {"tmpfs",   "directory", "mount", "cover",
+                                    "protect", "devpts",    "proc"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -287,9 +288,10 @@ Result<CallPlan> plan_call(const Policy& policy, const Command& command) {
   const bool nul = std::any_of(plan.argv.begin(), plan.argv.end(), has_nul) || has_nul(plan.cwd) ||
                    std::any_of(plan.environment.begin(), plan.environment.end(), has_nul);
   if (plan.argv.empty() || nul) {
-    return fail(input_error(ErrorCode::kInvalidArgument, "command", plan.argv.empty() ? "" : plan.argv[0],
-                            plan.argv.empty() ? "there is nothing to run" : "it contains a NUL byte",
-                            "Give a program and its arguments as text without NUL bytes"));
+    return fail(
+        input_error(ErrorCode::kInvalidArgument, "command", plan.argv.empty() ? "" : plan.argv[0],
+                    plan.argv.empty() ? "there is nothing to run" : "it contains a NUL byte",
+                    "Give a program and its arguments as text without NUL bytes"));
   }
   return plan;
 }

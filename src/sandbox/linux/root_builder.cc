@@ -114,7 +114,8 @@ Result<OwnedFd> detach(const Source& source, int mapping) {
   const OwnedFd path = TRY(sys::open(source.path, O_PATH | O_NOFOLLOW));
   const struct stat info = TRY(sys::fstat(path.get()));
   if (info.st_dev != source.device || info.st_ino != source.inode) {
-    Error error = system_error(source.path + " is not what it was when the policy was made", ESTALE);
+    Error error =
+        system_error(source.path + " is not what it was when the policy was made", ESTALE);
     error.remedy = "Try again: the path was replaced meanwhile";
     return fail(std::move(error));
   }
@@ -122,8 +123,9 @@ Result<OwnedFd> detach(const Source& source, int mapping) {
   // may not be left behind (has_locked_children in fs/namespace.c). An idmapped one is made by root
   // in the host's namespace, and what is mounted below it may not be mappable.
   const unsigned recursive = source.mapped || !source.directory ? 0U : unsigned(AT_RECURSIVE);
-  OwnedFd tree = TRY_TO("mount " + source.path,
-                        sys::open_tree(path.get(), "", OPEN_TREE_CLONE | AT_EMPTY_PATH | recursive));
+  OwnedFd tree =
+      TRY_TO("mount " + source.path,
+             sys::open_tree(path.get(), "", OPEN_TREE_CLONE | AT_EMPTY_PATH | recursive));
   mount_attr attributes{};
   attributes.attr_set = MOUNT_ATTR_NOSUID;
   if (!source.device_node) attributes.attr_set |= MOUNT_ATTR_NODEV;

@@ -17,11 +17,11 @@ namespace {
 
 constexpr std::size_t kMaxViolationKinds = 100;
 
-const char* const kLayers[] = {"user namespace",  "mount namespace",      "pid namespace",
-                               "network namespace", "ipc namespace",      "uts namespace",
-                               "cgroup namespace", "pivot_root",          "inner user namespace",
-                               "no capabilities", "no_new_privs",         "seccomp allowlist",
-                               "rlimits",         "memory watch at 10 Hz"};
+const char* const kLayers[] = {"user namespace",    "mount namespace",      "pid namespace",
+                               "network namespace", "ipc namespace",        "uts namespace",
+                               "cgroup namespace",  "pivot_root",           "inner user namespace",
+                               "no capabilities",   "no_new_privs",         "seccomp allowlist",
+                               "rlimits",           "memory watch at 10 Hz"};
 
 microseconds since_epoch(const struct timeval& time) {
   return std::chrono::seconds(time.tv_sec) + microseconds(time.tv_usec);

@@ -33,7 +33,7 @@ struct RunningCall {
   OwnedFd listener;  // seccomp notifications, once the program is about to start
 
   TimePoint began;
-  TimePoint finished;  // set once init is reaped
+  TimePoint finished;                     // set once init is reaped
   std::optional<TimePoint> terminate_at;  // TERM, unless something else ends it sooner
   std::optional<TimePoint> kill_at;       // KILL
   std::optional<EndedBy> killed_for;      // why we end it, once we do

@@ -13,7 +13,8 @@ namespace mayfly::sandbox {
 //  1. The allowlist, by libseccomp: what syscall_rules.h allows is allowed; what it lists as quiet
 //     or absent is answered at once; everything else goes to the listener, whose supervisor always
 //     answers EPERM and never lets a call go on. Another architecture's calls kill (int 0x80, x32).
-//  2. The tail, by hand, since it compares what libseccomp cannot: ENOSYS for calls younger than the
+//  2. The tail, by hand, since it compares what libseccomp cannot: ENOSYS for calls younger than
+//  the
 //     tables, EPERM for the two ioctls that type into a terminal.
 //
 // If the listener's owner is gone, the kernel answers ENOSYS to what would be reported: closed.

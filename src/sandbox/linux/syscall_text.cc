@@ -19,18 +19,18 @@ struct Named {
 };
 
 constexpr Named kNamespaceFlags[] = {
-    {CLONE_NEWUSER, "CLONE_NEWUSER"}, {CLONE_NEWNS, "CLONE_NEWNS"},
-    {CLONE_NEWPID, "CLONE_NEWPID"},   {CLONE_NEWNET, "CLONE_NEWNET"},
-    {CLONE_NEWIPC, "CLONE_NEWIPC"},   {CLONE_NEWUTS, "CLONE_NEWUTS"},
+    {CLONE_NEWUSER, "CLONE_NEWUSER"},     {CLONE_NEWNS, "CLONE_NEWNS"},
+    {CLONE_NEWPID, "CLONE_NEWPID"},       {CLONE_NEWNET, "CLONE_NEWNET"},
+    {CLONE_NEWIPC, "CLONE_NEWIPC"},       {CLONE_NEWUTS, "CLONE_NEWUTS"},
     {CLONE_NEWCGROUP, "CLONE_NEWCGROUP"}, {CLONE_NEWTIME, "CLONE_NEWTIME"}};
 
 constexpr Named kFamilies[] = {
-    {AF_UNIX, "AF_UNIX"},       {AF_INET, "AF_INET"},           {AF_INET6, "AF_INET6"},
-    {AF_NETLINK, "AF_NETLINK"}, {AF_PACKET, "AF_PACKET"},       {AF_KEY, "AF_KEY"},
-    {AF_VSOCK, "AF_VSOCK"},     {AF_ALG, "AF_ALG"},             {AF_BLUETOOTH, "AF_BLUETOOTH"},
-    {AF_CAN, "AF_CAN"},         {AF_TIPC, "AF_TIPC"},           {AF_XDP, "AF_XDP"},
-    {AF_RDS, "AF_RDS"},         {AF_KCM, "AF_KCM"},             {AF_QIPCRTR, "AF_QIPCRTR"},
-    {AF_NFC, "AF_NFC"},         {AF_PPPOX, "AF_PPPOX"},         {AF_LLC, "AF_LLC"},
+    {AF_UNIX, "AF_UNIX"},       {AF_INET, "AF_INET"},     {AF_INET6, "AF_INET6"},
+    {AF_NETLINK, "AF_NETLINK"}, {AF_PACKET, "AF_PACKET"}, {AF_KEY, "AF_KEY"},
+    {AF_VSOCK, "AF_VSOCK"},     {AF_ALG, "AF_ALG"},       {AF_BLUETOOTH, "AF_BLUETOOTH"},
+    {AF_CAN, "AF_CAN"},         {AF_TIPC, "AF_TIPC"},     {AF_XDP, "AF_XDP"},
+    {AF_RDS, "AF_RDS"},         {AF_KCM, "AF_KCM"},       {AF_QIPCRTR, "AF_QIPCRTR"},
+    {AF_NFC, "AF_NFC"},         {AF_PPPOX, "AF_PPPOX"},   {AF_LLC, "AF_LLC"},
     {AF_SMC, "AF_SMC"},         {AF_IB, "AF_IB"}};
 
 constexpr Named kSocketTypes[] = {{SOCK_STREAM, "SOCK_STREAM"},

@@ -131,9 +131,8 @@ Status Zygote::configure(sys::Message& message) {
   TRY(stages.run("identity", [&] { return become_identity(); }));
   TRY(stages.run("user namespace", [&] { return enter_user_namespace(); }));
   TRY(stages.run("mount namespace", [] { return sys::unshare(CLONE_NEWNS); }));
-  TRY(stages.run("private mounts", [] {
-    return sys::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
-  }));
+  TRY(stages.run("private mounts",
+                 [] { return sys::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr); }));
   host_proc_ = TRY(sys::open("/proc", O_PATH | O_DIRECTORY));
   auto sources = TRY(stages.run("sources", [&] { return take_sources(message.fds); }));
   TRY(stages.run("root", [&] { return build_root(plan_, std::move(sources)); }));

@@ -41,8 +41,8 @@ class SpawnSetup {
     sigfillset(&all);
     ::posix_spawnattr_setsigmask(&attributes_, &all);
     ::posix_spawnattr_setsigdefault(&attributes_, &all);
-    ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-                                                 POSIX_SPAWN_SETSID);
+    ::posix_spawnattr_setflags(&attributes_,
+                               POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
     std::string name = kZygoteName;
     char* argv[] = {name.data(), nullptr};
     char* envp[] = {nullptr};

@@ -13,14 +13,16 @@
 
 namespace mayfly::sandbox {
 
-// A zygote process as the server holds it. Closing `control` ends it, and with it all its sandboxes.
+// A zygote process as the server holds it. Closing `control` ends it, and with it all its
+// sandboxes.
 struct ZygoteProcess : Prestart {
   OwnedFd control;
   OwnedFd pidfd;
 };
 
 // Execs this binary as a zygote: empty environment, fixed argv, /dev/null as standard streams, one
-// socket, a session of its own, all signals blocked. Cheap; it makes nothing before it is configured.
+// socket, a session of its own, all signals blocked. Cheap; it makes nothing before it is
+// configured.
 Result<std::unique_ptr<ZygoteProcess>> spawn_zygote();
 
 // Sends the root plan and, if this server is root, the sources as detached mounts. The answer,

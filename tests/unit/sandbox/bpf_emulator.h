@@ -10,8 +10,9 @@
 
 namespace mayfly::test {
 
-// Runs a seccomp filter on a made-up system call, as the kernel would: the instructions that filters
-// may have (loads of the 32-bit words of seccomp_data, jumps, the accumulator's AND, returns).
+// Runs a seccomp filter on a made-up system call, as the kernel would: the instructions that
+// filters may have (loads of the 32-bit words of seccomp_data, jumps, the accumulator's AND,
+// returns).
 inline std::uint32_t run_filter(const std::string& program, const seccomp_data& data) {
   const std::size_t count = program.size() / sizeof(sock_filter);
   std::uint32_t accumulator = 0;

@@ -19,9 +19,9 @@ Policy small_policy() {
 }
 
 std::size_t position(const RootPlan& plan, CallOpKind kind, const std::string& target) {
-  const auto found = std::find_if(plan.call_ops.begin(), plan.call_ops.end(), [&](const CallOp& op) {
-    return op.kind == kind && op.target == target;
-  });
+  const auto found =
+      std::find_if(plan.call_ops.begin(), plan.call_ops.end(),
+                   [&](const CallOp& op) { return op.kind == kind && op.target == target; });
   REQUIRE(found != plan.call_ops.end());
   return static_cast<std::size_t>(found - plan.call_ops.begin());
 }
@@ -90,8 +90,7 @@ TEST_CASE("a call's variables replace the policy's and keep the others") {
   command.environment = {{"PATH", "/opt/bin"}, {"NEW", "1"}};
   const CallPlan plan = plan_call(small_policy(), command).value();
   CHECK(plan.path == "/opt/bin");
-  CHECK(plan.environment ==
-        std::vector<std::string>{"HOME=/home/alice", "PATH=/opt/bin", "NEW=1"});
+  CHECK(plan.environment == std::vector<std::string>{"HOME=/home/alice", "PATH=/opt/bin", "NEW=1"});
   CHECK(plan.cwd == "/home/alice/work");
 }
 

@@ -88,19 +88,20 @@ TEST_CASE("what programs do all day is allowed") {
 }
 
 TEST_CASE("calls that change the machine are refused and reported") {
-  for (const long number :
-       {SYS_mount, SYS_umount2, SYS_pivot_root, SYS_chroot, SYS_setns, SYS_unshare, SYS_bpf,
-        SYS_perf_event_open, SYS_userfaultfd, SYS_keyctl, SYS_add_key, SYS_request_key, SYS_reboot,
-        SYS_kexec_load, SYS_init_module, SYS_open_by_handle_at, SYS_open_tree, SYS_move_mount,
-        SYS_fsopen, SYS_mount_setattr, SYS_swapon, SYS_acct, SYS_pidfd_getfd}) {
+  for (const long number : {SYS_mount,       SYS_umount2,    SYS_pivot_root,  SYS_chroot,
+                            SYS_setns,       SYS_unshare,    SYS_bpf,         SYS_perf_event_open,
+                            SYS_userfaultfd, SYS_keyctl,     SYS_add_key,     SYS_request_key,
+                            SYS_reboot,      SYS_kexec_load, SYS_init_module, SYS_open_by_handle_at,
+                            SYS_open_tree,   SYS_move_mount, SYS_fsopen,      SYS_mount_setattr,
+                            SYS_swapon,      SYS_acct,       SYS_pidfd_getfd}) {
     INFO(number);
     CHECK(answer(number) == kReport);
   }
 }
 
 TEST_CASE("calls whose arguments cannot be filtered are absent") {
-  for (const long number : {SYS_clone3, SYS_openat2, SYS_io_uring_setup, SYS_io_uring_enter,
-                            SYS_io_uring_register}) {
+  for (const long number :
+       {SYS_clone3, SYS_openat2, SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register}) {
     INFO(number);
     CHECK(answer(number) == kAbsent);
   }
