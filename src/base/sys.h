@@ -86,6 +86,9 @@ Result<SocketPair> socketpair_seqpacket();
 // Memory as a file, sealed against every change and positioned at its start.
 Result<OwnedFd> memfd(const char* name, std::string_view content);
 Result<OwnedFd> memfd_unsealed(const char* name);
+// The same as memfd, but to be executed, and so that nobody can take that from it (F_SEAL_EXEC,
+// Linux 6.3; before that the mode can be changed).
+Result<OwnedFd> memfd_program(const char* name, std::string_view content);
 Result<OwnedFd> eventfd();
 
 // One message with descriptors over a SOCK_SEQPACKET socket.

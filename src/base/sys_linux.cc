@@ -237,13 +237,33 @@ Result<SocketPair> socketpair_seqpacket() {
   return SocketPair{OwnedFd(ends[0]), OwnedFd(ends[1])};
 }
 
+namespace {
+
+constexpr int kSeals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+// From linux/memfd.h and linux/fcntl.h of Linux 6.3.
+constexpr unsigned kMfdExec = 0x10;
+constexpr int kSealExec = 0x20;
+
+Status fill_and_seal(const OwnedFd& file, const char* name, std::string_view content, int seals) {
+  TRY(write_all(file.get(), content));
+  if (::lseek(file.get(), 0, SEEK_SET) < 0) return failed("lseek", name);
+  return checked(::fcntl(file.get(), F_ADD_SEALS, seals), "fcntl F_ADD_SEALS", name);
+}
+
+}  // namespace
+
 Result<OwnedFd> memfd(const char* name, std::string_view content) {
   OwnedFd file =
       TRY(owned(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING), "memfd_create", name));
-  TRY(write_all(file.get(), content));
-  if (::lseek(file.get(), 0, SEEK_SET) < 0) return failed("lseek", name);
-  constexpr int kSeals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
-  TRY(checked(::fcntl(file.get(), F_ADD_SEALS, kSeals), "fcntl F_ADD_SEALS", name));
+  TRY(fill_and_seal(file, name, content, kSeals));
+  return file;
+}
+
+Result<OwnedFd> memfd_program(const char* name, std::string_view content) {
+  OwnedFd file(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | kMfdExec));
+  const bool can_seal_exec = file.valid();
+  if (!can_seal_exec) return memfd(name, content);
+  TRY(fill_and_seal(file, name, content, kSeals | kSealExec));
   return file;
 }
 

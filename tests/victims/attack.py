@@ -317,7 +317,7 @@ def host_code_in_place(place, before):
     for name, was in before.items():
         now = fingerprint(place.workspace / name) if (place.workspace / name).exists() else "nothing"
         if name == ".mcp.json":  # put back, the file has another time: its content counts
-            now, was = (" ".join(look.split()[-2:]) for look in (now, was))
+            now, was = (look.split()[-1] for look in (now, was))
         if now != was:
             problems.append(f"{name} is not what it was: {now}")
     # In the end only git knows what git would run.

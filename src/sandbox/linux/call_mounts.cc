@@ -20,10 +20,8 @@ std::string inside(const std::string& target) { return std::string(kTree) + targ
 
 Status mount_tmpfs(const CallOp& op, const Limits& limits) {
   const std::uint64_t most = op.target == kSharedMemory ? limits.shm_bytes : limits.tmp_bytes;
-  char mode[16];
-  std::snprintf(mode, sizeof mode, "mode=%o", op.mode);
-  const OwnedFd mount = TRY(
-      sys::new_mount("tmpfs", {mode, "size=" + std::to_string(std::min(op.bytes, most))}, kQuiet));
+  const OwnedFd mount =
+      TRY(sys::new_mount("tmpfs", tmpfs_options(std::min(op.bytes, most), op.mode), kQuiet));
   return sys::move_mount(mount.get(), inside(op.target));
 }
 
@@ -80,7 +78,7 @@ Status mount_onto_itself(int dir, std::uint64_t attributes_set) {
   return sys::move_mount_onto(copy.get(), dir);
 }
 
-// Makes one directory of the workspace read-only, and every directory between it and the workspace
+// Makes one path of the workspace read-only, and every directory between it and the workspace
 // a mount point, since a mount point cannot be renamed away from below its name. The workspace is
 // hostile: a link anywhere on the way means that the directory is not there.
 Status protect(const CallOp& op) {
@@ -89,13 +87,13 @@ Status protect(const CallOp& op) {
   const std::vector<std::string> names = text::split(op.text, '/');
   for (std::size_t i = 0; i < names.size(); ++i) {
     const bool last = i + 1 == names.size();
-    auto next = sys::openat2(at.get(), names[i], O_PATH | O_DIRECTORY, kBeneath);
+    auto next = sys::openat2(at.get(), names[i], O_PATH, kBeneath);
     if (!next) return {};
     if (last) return mount_onto_itself(next->get(), MOUNT_ATTR_RDONLY);
     // Two protected directories share their parents: those are mount points already.
     if (!TRY(sys::is_mount_root(next->get()))) {
       TRY(mount_onto_itself(next->get(), 0));
-      next = sys::openat2(at.get(), names[i], O_PATH | O_DIRECTORY, kBeneath);
+      next = sys::openat2(at.get(), names[i], O_PATH, kBeneath);
       if (!next) return {};
     }
     at = std::move(*next);

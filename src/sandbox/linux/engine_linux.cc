@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <mutex>
 #include <thread>
@@ -15,6 +16,7 @@
 #include "sandbox/linux/finisher.h"
 #include "sandbox/linux/running_call.h"
 #include "sandbox/linux/zygote_client.h"
+#include "sandbox/set_id_files.h"
 
 // The engine: one thread with one epoll for everything that running calls do.
 //
@@ -84,6 +86,7 @@ class LinuxEngine final : public Engine {
   Status start_loop();
   Result<std::shared_ptr<Zygote>> zygote_for(const Policy& policy);
   void retire_idle_zygote();
+  Result<Admission> admit();
   void trim_once(const std::string& cache_root);
   Result<std::vector<std::shared_ptr<ProtectedPaths>>> guards_for(const Policy& policy);
   void watch(int fd, Role role, std::uint64_t number) const;
@@ -103,13 +106,14 @@ class LinuxEngine final : public Engine {
   const EngineOptions options_;
   std::unique_ptr<ZygoteProcess> early_;
 
-  std::mutex mutex_;  // guards what callers' threads share with the loop
+  std::shared_ptr<std::atomic<int>> active_ = std::make_shared<std::atomic<int>>(0);
+  std::mutex starting_;  // guards what only callers' threads use: early_, guards_, trimmed_
+  std::mutex mutex_;     // guards what they share with the loop, for a moment at a time
   bool stopping_ = false;
   std::vector<std::function<void()>> posted_;
   std::map<std::uint64_t, std::shared_ptr<Zygote>> zygotes_;
   std::map<std::string, Guard> guards_;  // by workspace path
   std::uint64_t next_number_ = 1;
-  int active_ = 0;
   bool trimmed_ = false;
 
   OwnedFd epoll_;
@@ -226,21 +230,33 @@ void LinuxEngine::trim_once(const std::string& cache_root) {
 
 Result<std::shared_ptr<LinuxEngine::Zygote>> LinuxEngine::zygote_for(const Policy& policy) {
   const std::string wanted = digest(policy);
-  for (const auto& [number, zygote] : zygotes_) {
-    if (zygote->digest == wanted && !zygote->failure.has_value()) return zygote;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [number, zygote] : zygotes_) {
+      if (zygote->digest == wanted && !zygote->failure.has_value()) return zygote;
+    }
+    if (zygotes_.size() >= kMaxZygotes) retire_idle_zygote();
   }
-  if (zygotes_.size() >= kMaxZygotes) retire_idle_zygote();
   auto zygote = std::make_shared<Zygote>();
+  Surroundings surroundings;
   if (policy.cache.has_value()) {
     zygote->cache = TRY(open_cache(location_of(policy)));
+    surroundings.caches = zygote->cache->directories;
     trim_once(policy.cache->root);
   }
-  const RootPlan plan = TRY(plan_root(
-      policy, zygote->cache ? zygote->cache->directories : std::vector<CacheDirectory>()));
+  if (policy.workspace_access == WorkspaceAccess::kReadWrite) {
+    for (const Workspace& workspace : policy.workspaces) {
+      for (std::string& path : TRY(find_set_id_files(workspace))) {
+        surroundings.set_id_files.emplace_back(workspace.path, std::move(path));
+      }
+    }
+  }
+  const RootPlan plan = TRY(plan_root(policy, surroundings));
   zygote->process = early_ != nullptr ? std::move(early_) : TRY(spawn_zygote());
   zygote->digest = wanted;
-  zygote->number = next_number_++;
   TRY_TO("configure a zygote", configure_zygote(*zygote->process, plan));
+  const std::lock_guard lock(mutex_);
+  zygote->number = next_number_++;
   zygotes_[zygote->number] = zygote;
   watch(zygote->process->control.get(), Role::kZygote, zygote->number);
   return zygote;
@@ -257,6 +273,21 @@ Result<std::vector<std::shared_ptr<ProtectedPaths>>> LinuxEngine::guards_for(con
     guards.push_back(guard.paths);
   }
   return guards;
+}
+
+Status tell_guards(const std::vector<std::shared_ptr<ProtectedPaths>>& guards) {
+  for (std::size_t i = 0; i < guards.size(); ++i) {
+    auto begun = guards[i]->call_started();
+    if (begun) continue;
+    for (std::size_t k = 0; k < i; ++k) (void)guards[k]->call_ended();
+    return fail(std::move(begun).error());
+  }
+  return {};
+}
+
+// A program may open its own streams by name, as /dev/stdout: then it must own them.
+void give_to(const Identity& identity, const OwnedFd& pipe) {
+  if (::geteuid() == 0) (void)!::fchown(pipe.get(), identity.host_uid, identity.host_gid);
 }
 
 Error zygote_lost() {
@@ -283,41 +314,40 @@ Result<std::shared_ptr<Call>> LinuxEngine::start(std::shared_ptr<const Policy> p
   call->id = random_id();
   call->streams = {std::make_shared<OutputStream>(), std::make_shared<OutputStream>()};
 
+  const bool command_reads_pipe = command.stdin_pipe.valid();
   LaunchFds fds;
   fds.call_plan = TRY(sys::memfd("call-plan", encode(plan)));
   fds.standard[0] = TRY(standard_input(command));
+  if (command_reads_pipe) give_to(policy->identity, fds.standard[0]);
   for (int stream = 0; stream < 2; ++stream) {
     sys::Pipe pipe = TRY(sys::pipe());
     ::fcntl(pipe.read.get(), F_SETFL, O_NONBLOCK);
     call->output[stream] = std::move(pipe.read);
+    give_to(policy->identity, pipe.write);
     fds.standard[stream + 1] = std::move(pipe.write);
   }
   sys::SocketPair channel = TRY(sys::socketpair_seqpacket());
   call->channel = std::move(channel.first);
   fds.channel = std::move(channel.second);
 
-  std::unique_lock lock(mutex_);
-  if (active_ >= options_.max_calls) {
-    return fail(input_error(ErrorCode::kBusy, "calls", std::to_string(active_),
-                            "as many calls are running as the server allows",
-                            "Wait for one of them to end, or stop a job, and try again"));
-  }
+  const Admission admission = TRY(admit());
+  // Policies are prepared one at a time. That may read a whole workspace, and no running call waits
+  // for it: the loop needs only mutex_.
+  std::unique_lock starting(starting_);
   TRY(start_loop());
   call->guards = TRY(guards_for(*policy));
   const std::shared_ptr<Zygote> zygote = TRY(zygote_for(*policy));
-  for (std::size_t i = 0; i < call->guards.size(); ++i) {
-    if (auto begun = call->guards[i]->call_started(); !begun) {
-      for (std::size_t k = 0; k < i; ++k) (void)call->guards[k]->call_ended();
-      return fail(std::move(begun).error());
-    }
-  }
-  ++active_;
-  ++zygote->calls;
-  zygote->last_used = Clock::now();
-  call->zygote = zygote->number;
-  call->number = next_number_++;
+  TRY(tell_guards(call->guards));
+  starting.unlock();
+
   call->began = Clock::now();
   call->terminate_at = call->began + call->limits.wall;
+  const std::lock_guard lock(mutex_);
+  ++zygote->calls;
+  zygote->last_used = call->began;
+  call->zygote = zygote->number;
+  call->number = next_number_++;
+  call->admission = admission;
   auto handle = std::make_shared<Handle>(*this, *call);
   // The loop knows the call before the zygote can say anything of it.
   posted_.emplace_back([this, call] {
@@ -337,10 +367,21 @@ Result<std::shared_ptr<Call>> LinuxEngine::start(std::shared_ptr<const Policy> p
       finish(call->number);
     });
   }
-  lock.unlock();
   const std::uint64_t one = 1;
   (void)!::write(wake_.get(), &one, sizeof one);
   return handle;
+}
+
+// A place among the running calls, given back when the last copy goes.
+Result<Admission> LinuxEngine::admit() {
+  int taken = active_->load();
+  do {
+    if (taken < options_.max_calls) continue;
+    return fail(input_error(ErrorCode::kBusy, "calls", std::to_string(taken),
+                            "as many calls are running as the server allows",
+                            "Wait for one of them to end, or stop a job, and try again"));
+  } while (!active_->compare_exchange_weak(taken, taken + 1));
+  return Admission(nullptr, [active = active_](void*) { --*active; });
 }
 
 // --- the loop's thread ---------------------------------------------------------------------------
@@ -532,7 +573,6 @@ void LinuxEngine::finish(std::uint64_t number) {
   calls_.erase(found);
   finisher_.finish(call, [this, zygote = call->zygote] {
     const std::lock_guard lock(mutex_);
-    --active_;
     const auto of = zygotes_.find(zygote);
     if (of != zygotes_.end()) --of->second->calls;
   });

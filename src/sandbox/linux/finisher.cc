@@ -50,6 +50,7 @@ void Finisher::run() {
     lock.unlock();
     look_for_host_code(*work.call);
     work.released();
+    work.call->admission.reset();
     if (work.call->observer.on_finish) work.call->observer.on_finish(work.call->report());
     lock.lock();
   }

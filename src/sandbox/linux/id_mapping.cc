@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,12 +32,17 @@ class Holder {
     }
   }
   Status start() {
+    const pid_t server = ::getpid();
     clone_args args{};
     args.flags = CLONE_NEWUSER;
     args.exit_signal = 0;  // nobody is told of its end: the server's own children are not disturbed
     const long pid = ::syscall(SYS_clone3, &args, sizeof args);
     if (pid < 0) return fail(system_error("clone3 for an id mapping", errno));
     if (pid == 0) {
+      // It has copies of all that the server has open, and must not outlive it.
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+      ::syscall(SYS_close_range, 0U, ~0U, 0);
+      if (::getppid() != server) ::_exit(0);
       while (true) ::syscall(SYS_ppoll, nullptr, 0, nullptr, nullptr, 0);
     }
     pid_ = static_cast<pid_t>(pid);

@@ -64,7 +64,9 @@ Status raise_loopback() {
 }
 
 Status set_limits(const Limits& limits) {
-  TRY(sys::setrlimit(RLIMIT_CORE, 0, 0, "RLIMIT_CORE"));
+  // 1, not 0: a core_pattern that is a pipe starts a helper on the host in spite of 0, and only 1
+  // stops both the pipe and the file (core(5), do_coredump in fs/coredump.c).
+  TRY(sys::setrlimit(RLIMIT_CORE, 1, 1, "RLIMIT_CORE"));
   TRY(sys::setrlimit(RLIMIT_NOFILE, limits.open_files, limits.open_files, "RLIMIT_NOFILE"));
   TRY(sys::setrlimit(RLIMIT_FSIZE, limits.file_bytes, limits.file_bytes, "RLIMIT_FSIZE"));
   TRY(sys::setrlimit(RLIMIT_RTPRIO, 0, 0, "RLIMIT_RTPRIO"));
@@ -85,6 +87,15 @@ Status drop_privileges(const InitInputs& inputs) {
   };
   if (::poll(&life, 1, 0) > 0) return fail(system_error("the zygote is gone", ESRCH));
   return {};
+}
+
+// Where files take memory.
+std::vector<std::string> temporary_directories(const RootPlan& root) {
+  std::vector<std::string> paths;
+  for (const CallOp& op : root.call_ops) {
+    if (op.kind == CallOpKind::kTmpfs) paths.push_back(op.target);
+  }
+  return paths;
 }
 
 struct Started {
@@ -187,7 +198,7 @@ void init_main(const RootPlan& root, InitInputs inputs) {
   sigaddset(&children, SIGCHLD);
   const OwnedFd signals(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
   serve_until_end(started->program, inputs, signals.get(),
-                  MemoryWatch(started->call.limits.memory_bytes));
+                  MemoryWatch(started->call.limits.memory_bytes, temporary_directories(root)));
 }
 
 }  // namespace mayfly::sandbox

@@ -1,7 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/clock.h"
 
@@ -10,15 +13,19 @@ namespace mayfly::sandbox {
 // Watches the memory of everything in init's pid namespace, ten times a second: what enforces
 // `memory_bytes` where no cgroup does. It samples, so a burst between two samples is seen late.
 //
-// A process counts with the memory that is its own: anonymous pages, what it swapped out, and its
-// page tables. Pages shared after a fork count in every process until the sum nears the limit; then
-// the exact shares are read (Pss, /proc/PID/smaps_rollup, proc(5)), which costs more.
+// What counts: anonymous and shared memory of every process, what it swapped out, its page tables,
+// and the files in the call's temporary directories. Pages that several processes share count in
+// each until the sum nears the limit; then the exact shares are read (Pss, /proc/PID/smaps_rollup,
+// proc(5)), which costs more. Not seen: memory that is only in a memfd which nobody maps.
+//
+// A sample that cannot be taken counts as over the limit: nothing inside may blind the watch.
 class MemoryWatch {
  public:
   enum class Verdict { kWithin, kOver };
 
   // `limit_bytes` 0: nothing is enforced, peaks are still recorded.
-  explicit MemoryWatch(std::uint64_t limit_bytes) : limit_(limit_bytes) {}
+  MemoryWatch(std::uint64_t limit_bytes, std::vector<std::string> temporary_directories)
+      : limit_(limit_bytes), temporary_directories_(std::move(temporary_directories)) {}
 
   // For poll(2): milliseconds until the next sample.
   int next_sample_ms() const;
@@ -31,10 +38,12 @@ class MemoryWatch {
     std::uint64_t bytes = 0;
     std::uint64_t processes = 0;
   };
-  static Sum sum_own();
-  static std::uint64_t sum_exact();
+  std::optional<Sum> sum_quickly() const;
+  std::optional<std::uint64_t> sum_exactly() const;
+  std::uint64_t temporary_bytes() const;
 
   std::uint64_t limit_;
+  std::vector<std::string> temporary_directories_;
   // A call that is over sooner is never sampled: most are.
   TimePoint due_ = Clock::now() + milliseconds(20);
   std::uint64_t peak_bytes_ = 0;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
+#include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
@@ -30,7 +31,7 @@ namespace {
 
 struct Launch {
   // In.
-  const char* program;
+  char* const* candidates;  // paths of the program, tried in order, up to a null pointer
   char* const* argv;
   char* const* envp;
   const char* cwd;
@@ -89,12 +90,43 @@ bool reset_signals() {
   return syscall(SYS_rt_sigprocmask, SIG_SETMASK, &empty, nullptr, sizeof empty) == 0;
 }
 
-bool take_streams(const Launch& launch) {
-  // init keeps its own descriptors above 2, so no dup2 can overwrite one that is still needed.
+// The program's three streams, and the channel as the only other descriptor. Everything else is
+// really closed here, not only at exec: from now on paths are looked up that a caller chose, and
+// /proc/self/fd would lead through what init has open (CVE-2024-21626 was that).
+bool keep_only_streams(Launch& launch) {
+  // init's own are all above 2; the ones from here on are copied before they can be overwritten.
   for (int i = 0; i < 3; ++i) {
     if (dup2(launch.standard[i], i) < 0) return false;
   }
-  return true;
+  constexpr int kChannel = 3;
+  if (launch.channel != kChannel && dup3(launch.channel, kChannel, O_CLOEXEC) < 0) return false;
+  launch.channel = kChannel;
+  return syscall(SYS_close_range, kChannel + 1U, ~0U, 0) == 0;
+}
+
+// A working directory that does not go through the magic links of /proc.
+bool enter_directory(const char* path) {
+  open_how how{};
+  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  how.resolve = RESOLVE_NO_MAGICLINKS;
+  const long directory = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+  if (directory < 0) return false;
+  const bool entered = fchdir(static_cast<int>(directory)) == 0;
+  const int saved = errno;
+  close(static_cast<int>(directory));
+  errno = saved;
+  return entered;
+}
+
+// execvp(3) without its shell: the first candidate that is there and may run.
+void exec_first(Launch& launch) {
+  int failure = ENOENT;
+  for (char* const* candidate = launch.candidates; *candidate != nullptr; ++candidate) {
+    execve(*candidate, launch.argv, launch.envp);
+    if (errno != ENOENT && errno != ENOTDIR) failure = errno;
+    if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) break;
+  }
+  errno = failure;
 }
 
 bool send_listener(const Launch& launch, int listener) {
@@ -138,15 +170,13 @@ int become_program(void* argument) {
   stage("user namespace", map_ids(launch));
   // Counted in this user namespace alone (user_namespaces(7), per-namespace limits: Linux 5.14).
   stage("process limit", setrlimit(RLIMIT_NPROC, &launch.processes) == 0);
-  stage("streams", take_streams(launch));
+  stage("descriptors", keep_only_streams(launch));
   stage("signals", reset_signals());
   umask(022);
-  stage("working directory", chdir(launch.cwd) == 0);
   stage("privileges", drop_privileges());
-  stage("descriptors", fcntl(launch.channel, F_SETFD, FD_CLOEXEC) == 0 &&
-                           syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) == 0);
+  stage("working directory", enter_directory(launch.cwd));
   stage("seccomp", load_filters(launch));
-  execve(launch.program, launch.argv, launch.envp);
+  exec_first(launch);
   stage("exec", false);
   return 127;
 }
@@ -170,25 +200,22 @@ Error not_started(const std::string& program, int number) {
   return error;
 }
 
-// The file that argv[0] means, by the rules of execvp(3) but for its shell fallback.
-Result<std::string> find_program(const std::string& name, const std::string& path,
-                                 const std::string& cwd) {
-  if (name.find('/') != std::string::npos) return name;
-  int number = ENOENT;
+// The paths that argv[0] may mean, by the rules of execvp(3). Only the child looks whether they are
+// there: the names are the caller's, and init can see more than the program may.
+std::vector<std::string> candidates_of(const std::string& name, const std::string& path,
+                                       const std::string& cwd) {
+  if (name.find('/') != std::string::npos) return {name};
+  std::vector<std::string> candidates;
+  if (name.empty()) return candidates;
   for (const std::string& directory : text::split(path, ':')) {
-    if (name.empty()) break;
-    std::string candidate = (directory.empty() ? cwd : directory) + "/" + name;
-    struct stat info {};
-    if (::stat(candidate.c_str(), &info) < 0 || !S_ISREG(info.st_mode)) continue;
-    if (::access(candidate.c_str(), X_OK) == 0) return candidate;
-    number = EACCES;
+    candidates.push_back((directory.empty() ? cwd : directory) + "/" + name);
   }
-  return fail(not_started(name, number));
+  return candidates;
 }
 
 Error explain(const Launch& launch, const CallPlan& call) {
   const std::string stage = launch.failed_stage;
-  if (stage == "exec") return not_started(launch.program, launch.failed_errno).within("exec");
+  if (stage == "exec") return not_started(call.argv.front(), launch.failed_errno);
   Error error = system_error(stage, launch.failed_errno);
   error.code = ErrorCode::kSetupFailed;
   if (stage == "working directory") {
@@ -203,7 +230,8 @@ Error explain(const Launch& launch, const CallPlan& call) {
 }  // namespace
 
 Result<pid_t> start_payload(const RootPlan& root, const CallPlan& call, const InitInputs& inputs) {
-  const std::string program = TRY(find_program(call.argv.front(), call.path, call.cwd));
+  const std::vector<std::string> paths = candidates_of(call.argv.front(), call.path, call.cwd);
+  const std::vector<char*> candidates = pointers(paths);
   const std::vector<char*> argv = pointers(call.argv);
   const std::vector<char*> envp = pointers(call.environment);
   const auto map = [](unsigned id) { return std::to_string(id) + " " + std::to_string(id) + " 1"; };
@@ -222,7 +250,7 @@ Result<pid_t> start_payload(const RootPlan& root, const CallPlan& call, const In
   std::string started = encode(started_note);
 
   Launch launch{};
-  launch.program = program.c_str();
+  launch.candidates = candidates.data();
   launch.argv = argv.data();
   launch.envp = envp.data();
   launch.cwd = call.cwd.c_str();

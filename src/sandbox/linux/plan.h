@@ -56,7 +56,7 @@ enum class CallOpKind : std::uint8_t {
   kDirectory,  // target, mode: below a tmpfs of this call
   kMount,      // target, source
   kCover,      // target: hidden behind an empty file or directory; skipped if absent
-  kProtect,    // target: a workspace, text: a directory below it that becomes read-only, if there
+  kProtect,    // target: a workspace, text: what becomes read-only below it, if it is there
   kDevpts,     // target
   kProc,       // target
 };
@@ -104,9 +104,15 @@ struct CallPlan {
   bool operator==(const CallPlan&) const = default;
 };
 
-// What `policy` needs on this host, with its build caches at `caches`. Fails if a path that a rule
-// names is unusable.
-Result<RootPlan> plan_root(const Policy& policy, const std::vector<CacheDirectory>& caches);
+// What a policy needs that is made or found when its first sandbox is.
+struct Surroundings {
+  std::vector<CacheDirectory> caches;
+  // By workspace: programs whose set-id bits must not come to stand for other content.
+  std::vector<std::pair<std::string, std::string>> set_id_files;
+};
+
+// What `policy` needs on this host. Fails if a path that a rule names is unusable.
+Result<RootPlan> plan_root(const Policy& policy, const Surroundings& surroundings);
 // What `command` adds. E5001 for an argument that cannot be.
 Result<CallPlan> plan_call(const Policy& policy, const Command& command);
 

@@ -23,9 +23,9 @@ constexpr const char* kCoveredProc[] = {
 // What this policy's server opened and may mount, and the operations that mount it.
 class RootPlanner {
  public:
-  RootPlanner(const Policy& policy, const std::vector<CacheDirectory>& caches)
-      : policy_(policy), mounts_(policy.mounts) {
-    for (const CacheDirectory& cache : caches) {
+  RootPlanner(const Policy& policy, const Surroundings& surroundings)
+      : policy_(policy), surroundings_(surroundings), mounts_(policy.mounts) {
+    for (const CacheDirectory& cache : surroundings.caches) {
       mounts_.push_back({cache.host, policy.identity.home + "/" + cache.inside, Access::kWrite,
                          policy.cache->ownership, policy.profile + ": cache"});
     }
@@ -56,6 +56,7 @@ class RootPlanner {
   void directory(const std::string& path, std::uint32_t mode = 0755);
 
   const Policy& policy_;
+  const Surroundings& surroundings_;
   std::vector<MountRule> mounts_;  // the policy's and the caches', parents first
   RootPlan plan_;
   std::vector<std::string> mounted_;  // destinations of what has been mounted so far
@@ -226,6 +227,9 @@ void RootPlanner::add_protection() {
       add(CallOpKind::kProtect, workspace.path, protected_directory);
     }
   }
+  for (const auto& [workspace, path] : surroundings_.set_id_files) {
+    add(CallOpKind::kProtect, workspace, path);
+  }
 }
 
 Result<RootPlan> RootPlanner::make() {
@@ -264,8 +268,8 @@ std::string op_text(const Op& op, bool mounts, const std::vector<Source>& source
 
 }  // namespace
 
-Result<RootPlan> plan_root(const Policy& policy, const std::vector<CacheDirectory>& caches) {
-  return RootPlanner(policy, caches).make();
+Result<RootPlan> plan_root(const Policy& policy, const Surroundings& surroundings) {
+  return RootPlanner(policy, surroundings).make();
 }
 
 Result<CallPlan> plan_call(const Policy& policy, const Command& command) {

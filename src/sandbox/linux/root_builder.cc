@@ -30,10 +30,8 @@ Status mount_point(const std::string& path, bool directory) {
 }
 
 Status attach_tmpfs(const std::string& path, std::uint64_t bytes, mode_t mode) {
-  char octal[16];
-  std::snprintf(octal, sizeof octal, "mode=%o", mode);
-  const OwnedFd mount = TRY(sys::new_mount("tmpfs", {octal, "size=" + std::to_string(bytes)},
-                                           MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
+  const OwnedFd mount = TRY(
+      sys::new_mount("tmpfs", tmpfs_options(bytes, mode), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
   return sys::move_mount(mount.get(), path);
 }
 
@@ -138,6 +136,14 @@ Result<OwnedFd> detach(const Source& source, int mapping) {
   const auto depth = recursive != 0 ? sys::Depth::kRecursive : sys::Depth::kThisMount;
   TRY_TO("mount " + source.path, sys::mount_setattr(tree.get(), "", depth, attributes));
   return tree;
+}
+
+std::vector<std::string> tmpfs_options(std::uint64_t bytes, std::uint32_t mode) {
+  constexpr std::uint64_t kBytesPerInode = 4096;
+  char octal[16];
+  std::snprintf(octal, sizeof octal, "mode=%o", mode);
+  return {octal, "size=" + std::to_string(bytes),
+          "nr_inodes=" + std::to_string(std::max<std::uint64_t>(1024, bytes / kBytesPerInode))};
 }
 
 Status build_root(const RootPlan& plan, std::vector<OwnedFd> mounts) {

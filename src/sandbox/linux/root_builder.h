@@ -22,6 +22,10 @@ inline constexpr const char* kSources = "/src";
 // server is an ordinary user, the server itself when it is root.
 Result<OwnedFd> detach(const Source& source, int mapping);
 
+// For sys::new_mount: a tmpfs with so much room, and inodes in proportion (the kernel's own default
+// lets files without content take half of the machine's memory).
+std::vector<std::string> tmpfs_options(std::uint64_t bytes, std::uint32_t mode);
+
 // Builds the namespace out of `mounts`, the detached sources of `plan` in their order. The caller
 // is in a mount namespace of its own that still shows the host.
 Status build_root(const RootPlan& plan, std::vector<OwnedFd> mounts);

@@ -15,6 +15,9 @@
 
 namespace mayfly::sandbox {
 
+// A place among the calls that may run at once.
+using Admission = std::shared_ptr<void>;
+
 // Everything that the engine knows of one call between launch and report. Belongs to the engine's
 // thread from the moment it is handed over.
 struct RunningCall {
@@ -24,6 +27,7 @@ struct RunningCall {
   Limits limits;
   CallObserver observer;
   std::uint64_t zygote = 0;
+  Admission admission;
 
   OwnedFd output[2];  // read ends of stdout and stderr
   std::array<std::shared_ptr<OutputStream>, 2> streams;

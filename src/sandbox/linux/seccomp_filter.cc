@@ -76,26 +76,49 @@ Result<std::string> compile_allowlist() {
   return export_program(context);
 }
 
-std::string compile_tail() {
-  constexpr std::uint32_t kEperm = SECCOMP_RET_ERRNO | EPERM;
-  constexpr std::uint32_t kEnosys = SECCOMP_RET_ERRNO | ENOSYS;
-  // The low half of the second argument: the kernel looks at no more of an ioctl's number, and
-  // comparing all 64 bits let a call through (CVE-2019-10063).
-  constexpr std::uint32_t kRequest = offsetof(seccomp_data, args[1]);
-  const auto newest = static_cast<std::uint32_t>(newest_known_call());
-  const sock_filter program[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 2, 0),
-      BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, newest, 0, 5),
-      BPF_STMT(BPF_RET | BPF_K, kEnosys),
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kRequest),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TIOCSTI, 1, 0),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TIOCLINUX, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, kEperm),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  return {reinterpret_cast<const char*>(program), sizeof program};
-}
+// Calls that change another process, by the process in their first argument. Init has the same host
+// uid as the program, so nothing else keeps these from starving or blinding it.
+constexpr std::uint32_t kAimed[] = {SYS_prlimit64, SYS_sched_setparam, SYS_sched_setscheduler,
+                                    SYS_sched_setattr, SYS_sched_setaffinity};
+// The same, with the process in the second argument.
+constexpr std::uint32_t kAimedSecond[] = {SYS_setpriority, SYS_ioprio_set};
+
+// Only the lower halves of arguments are compared: the kernel looks at no more of a pid or of an
+// ioctl's number, and comparing all 64 bits let calls through elsewhere (CVE-2019-10063).
+class Tail {
+ public:
+  std::string compile() {
+    load(offsetof(seccomp_data, nr));
+    refuse_value(SYS_ioctl, 1, TIOCSTI);
+    refuse_value(SYS_ioctl, 1, TIOCLINUX);
+    for (const std::uint32_t number : kAimed) refuse_value(number, 0, kInit);
+    for (const std::uint32_t number : kAimedSecond) refuse_value(number, 1, kInit);
+    add(BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, static_cast<std::uint32_t>(newest_known_call()), 0, 1));
+    answer(SECCOMP_RET_ERRNO | ENOSYS);
+    answer(SECCOMP_RET_ALLOW);
+    return {reinterpret_cast<const char*>(program_.data()), program_.size() * sizeof(sock_filter)};
+  }
+
+ private:
+  static constexpr std::uint32_t kInit = 1;
+
+  void add(sock_filter instruction) { program_.push_back(instruction); }
+  void load(std::size_t offset) {
+    add(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset)));
+  }
+  void answer(std::uint32_t action) { add(BPF_STMT(BPF_RET | BPF_K, action)); }
+
+  // EPERM if the call is `number` and its argument is `value`. Leaves the number loaded.
+  void refuse_value(std::uint32_t number, std::size_t argument, std::uint32_t value) {
+    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 4));
+    load(offsetof(seccomp_data, args) + argument * sizeof(std::uint64_t));
+    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1));
+    answer(SECCOMP_RET_ERRNO | EPERM);
+    load(offsetof(seccomp_data, nr));
+  }
+
+  std::vector<sock_filter> program_;
+};
 
 }  // namespace
 
@@ -117,7 +140,7 @@ int newest_known_call() {
 
 Result<std::vector<FilterProgram>> compile_filters() {
   std::vector<FilterProgram> filters;
-  filters.push_back({compile_tail(), false});
+  filters.push_back({Tail().compile(), false});
   filters.push_back({TRY_TO("compile the allowlist", compile_allowlist()), true});
   return filters;
 }

@@ -1,10 +1,13 @@
 #include "sandbox/linux/syscall_rules.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/netlink.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <sys/personality.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -17,6 +20,9 @@ constexpr std::uint64_t kAll32 = 0xffffffff;
 constexpr std::uint64_t kSetId = S_ISUID | S_ISGID;
 // O_TMPFILE without O_DIRECTORY, which it contains: the bit that creates.
 constexpr std::uint64_t kCreates = O_CREAT | (O_TMPFILE & ~O_DIRECTORY);
+// From linux/ioprio.h, which not every set of headers has.
+constexpr std::uint64_t kIoprioProcess = 1;
+constexpr std::uint64_t kIoprioGroup = 2;
 constexpr std::uint64_t kNewNamespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS |
                                          CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
 
@@ -46,252 +52,116 @@ std::vector<AllowedCall> make_node(const char* name, unsigned mode_argument) {
   return calls;
 }
 
-std::vector<AllowedCall> sockets(const char* name, std::initializer_list<int> families) {
+// Internet sockets of the common protocols: naming another one makes the kernel load its module.
+std::vector<AllowedCall> internet_sockets() {
   std::vector<AllowedCall> calls;
-  for (const int family : families) calls.push_back({name, {is(0, std::uint64_t(family))}});
+  for (const std::uint64_t family : {AF_INET, AF_INET6}) {
+    for (const int protocol : std::initializer_list<int>{IPPROTO_IP, IPPROTO_ICMP, IPPROTO_TCP,
+                                                         IPPROTO_UDP, IPPROTO_ICMPV6}) {
+      calls.push_back({"socket", {is(0, family), is(2, std::uint64_t(protocol))}});
+    }
+  }
   return calls;
 }
 
+// One name a line would make six screens of this.
+// clang-format off
 std::vector<SyscallGroup> make_groups() {
   return {
-      {"files", plain({"access",
-                       "chdir",
-                       "close",
-                       "close_range",
-                       "copy_file_range",
-                       "dup",
-                       "dup2",
-                       "dup3",
-                       "faccessat",
-                       "faccessat2",
-                       "fadvise64",
-                       "fallocate",
-                       "fchdir",
-                       "fchown",
-                       "fchownat",
-                       "fcntl",
-                       "fdatasync",
-                       "fgetxattr",
-                       "flistxattr",
-                       "flock",
-                       "fremovexattr",
-                       "fsetxattr",
-                       "fstat",
-                       "fstatfs",
-                       "fsync",
-                       "ftruncate",
-                       "futimesat",
-                       "getcwd",
-                       "getdents",
-                       "getdents64",
-                       "getxattr",
-                       "inotify_add_watch",
-                       "inotify_init",
-                       "inotify_init1",
-                       "inotify_rm_watch",
-                       "lchown",
-                       "chown",
-                       "lgetxattr",
-                       "link",
-                       "linkat",
-                       "listxattr",
-                       "llistxattr",
-                       "lremovexattr",
-                       "lseek",
-                       "lsetxattr",
-                       "lstat",
-                       "mkdir",
-                       "mkdirat",
-                       "newfstatat",
-                       "pread64",
-                       "preadv",
-                       "preadv2",
-                       "pwrite64",
-                       "pwritev",
-                       "pwritev2",
-                       "read",
-                       "readahead",
-                       "readlink",
-                       "readlinkat",
-                       "readv",
-                       "removexattr",
-                       "rename",
-                       "renameat",
-                       "renameat2",
-                       "rmdir",
-                       "sendfile",
-                       "setxattr",
-                       "splice",
-                       "stat",
-                       "statfs",
-                       "statx",
-                       "symlink",
-                       "symlinkat",
-                       "sync",
-                       "sync_file_range",
-                       "syncfs",
-                       "tee",
-                       "truncate",
-                       "umask",
-                       "unlink",
-                       "unlinkat",
-                       "utime",
-                       "utimensat",
-                       "utimes",
-                       "vmsplice",
-                       "write",
-                       "writev"}) +
+      {"files", plain({
+            "access", "chdir", "close", "close_range", "copy_file_range", "dup", "dup2", "dup3",
+            "faccessat", "faccessat2", "fadvise64", "fallocate", "fchdir", "fchown", "fchownat",
+            "fcntl", "fdatasync", "fgetxattr", "flistxattr", "flock", "fremovexattr", "fsetxattr",
+            "fstat", "fstatfs", "fsync", "ftruncate", "futimesat", "getcwd", "getdents",
+            "getdents64", "getxattr", "inotify_add_watch", "inotify_init", "inotify_init1",
+            "inotify_rm_watch", "lchown", "chown", "lgetxattr", "link", "linkat", "listxattr",
+            "llistxattr", "lremovexattr", "lseek", "lsetxattr", "lstat", "mkdir", "mkdirat",
+            "newfstatat", "pread64", "preadv", "preadv2", "pwrite64", "pwritev", "pwritev2",
+            "read", "readahead", "readlink", "readlinkat", "readv", "removexattr", "rename",
+            "renameat", "rmdir", "sendfile", "setxattr", "splice", "stat", "statfs", "statx",
+            "symlink", "symlinkat", "sync", "sync_file_range", "syncfs", "tee", "truncate",
+            "umask", "unlink", "unlinkat", "utime", "utimensat", "utimes", "vmsplice", "write",
+            "writev"}) +
                     std::vector<AllowedCall>{
                         {"open", {lacks(1, kCreates)}},
                         {"open", {lacks(2, kSetId)}},
                         {"openat", {lacks(2, kCreates)}},
                         {"openat", {lacks(3, kSetId)}},
+                        // A whiteout is a device node, and would be the host's.
+                        {"renameat2", {lacks(4, RENAME_WHITEOUT)}},
                         {"creat", {lacks(1, kSetId)}},
                         {"chmod", {lacks(1, kSetId)}},
                         {"fchmod", {lacks(1, kSetId)}},
                         {"fchmodat", {lacks(2, kSetId)}},
                     } +
                     make_node("mknod", 1) + make_node("mknodat", 2)},
-      {"memory", plain({"brk",
-                        "cachestat",
-                        "get_mempolicy",
-                        "madvise",
-                        "mbind",
-                        "membarrier",
-                        "memfd_create",
-                        "mincore",
-                        "mlock",
-                        "mlock2",
-                        "mlockall",
-                        "mmap",
-                        "mprotect",
-                        "mremap",
-                        "msync",
-                        "munlock",
-                        "munlockall",
-                        "munmap",
-                        "pkey_alloc",
-                        "pkey_free",
-                        "pkey_mprotect",
-                        "process_madvise",
-                        "remap_file_pages",
-                        "set_mempolicy"})},
-      {"processes", plain({"arch_prctl",
-                           "capget",
-                           "capset",
-                           "execve",
-                           "execveat",
-                           "exit",
-                           "exit_group",
-                           "fork",
-                           "getcpu",
-                           "getegid",
-                           "geteuid",
-                           "getgid",
-                           "getgroups",
-                           "getpgid",
-                           "getpgrp",
-                           "getpid",
-                           "getppid",
-                           "getpriority",
-                           "getresgid",
-                           "getresuid",
-                           "getrlimit",
-                           "getrusage",
-                           "getsid",
-                           "gettid",
-                           "getuid",
-                           "get_robust_list",
-                           "get_thread_area",
-                           "ioprio_get",
-                           "ioprio_set",
-                           "kill",
-                           "landlock_add_rule",
-                           "landlock_create_ruleset",
-                           "landlock_restrict_self",
-                           "pidfd_open",
-                           "pidfd_send_signal",
-                           "prctl",
-                           "prlimit64",
-                           "rseq",
-                           "rt_sigaction",
-                           "rt_sigpending",
-                           "rt_sigprocmask",
-                           "rt_sigqueueinfo",
-                           "rt_sigreturn",
-                           "rt_sigsuspend",
-                           "rt_sigtimedwait",
-                           "rt_tgsigqueueinfo",
-                           "restart_syscall",
-                           "sched_getaffinity",
-                           "sched_getattr",
-                           "sched_getparam",
-                           "sched_get_priority_max",
-                           "sched_get_priority_min",
-                           "sched_getscheduler",
-                           "sched_rr_get_interval",
-                           "sched_setaffinity",
-                           "sched_setattr",
-                           "sched_setparam",
-                           "sched_setscheduler",
-                           "sched_yield",
-                           "set_robust_list",
-                           "set_thread_area",
-                           "set_tid_address",
-                           "setfsgid",
-                           "setfsuid",
-                           "setgid",
-                           "setgroups",
-                           "setpgid",
-                           "setpriority",
-                           "setregid",
-                           "setresgid",
-                           "setresuid",
-                           "setreuid",
-                           "setrlimit",
-                           "setsid",
-                           "setuid",
-                           "sigaltstack",
-                           "tgkill",
-                           "tkill",
-                           "vfork",
-                           "wait4",
-                           "waitid"}) +
+      {"memory", plain({
+            "brk", "cachestat", "get_mempolicy", "madvise", "mbind", "membarrier", "memfd_create",
+            "mincore", "mlock", "mlock2", "mlockall", "mmap", "mprotect", "mremap", "msync",
+            "munlock", "munlockall", "munmap", "pkey_alloc", "pkey_free", "pkey_mprotect",
+            "process_madvise", "remap_file_pages", "set_mempolicy"})},
+      {"processes", plain({
+            "arch_prctl", "capget", "capset", "execve", "execveat", "exit", "exit_group", "fork",
+            "getcpu", "getegid", "geteuid", "getgid", "getgroups", "getpgid", "getpgrp", "getpid",
+            "getppid", "getpriority", "getresgid", "getresuid", "getrlimit", "getrusage",
+            "getsid", "gettid", "getuid", "get_robust_list", "get_thread_area", "ioprio_get",
+            "kill", "landlock_add_rule", "landlock_create_ruleset", "landlock_restrict_self",
+            "pidfd_open", "pidfd_send_signal", "prctl", "prlimit64", "rseq", "rt_sigaction",
+            "rt_sigpending", "rt_sigprocmask", "rt_sigqueueinfo", "rt_sigreturn", "rt_sigsuspend",
+            "rt_sigtimedwait", "rt_tgsigqueueinfo", "restart_syscall", "sched_getaffinity",
+            "sched_getattr", "sched_getparam", "sched_get_priority_max", "sched_get_priority_min",
+            "sched_getscheduler", "sched_rr_get_interval", "sched_setaffinity", "sched_setattr",
+            "sched_setparam", "sched_setscheduler", "sched_yield", "set_robust_list",
+            "set_thread_area", "set_tid_address", "setfsgid", "setfsuid", "setgid", "setgroups",
+            "setpgid", "setregid", "setresgid", "setresuid", "setreuid", "setrlimit", "setsid",
+            "setuid", "sigaltstack", "tgkill", "tkill", "vfork", "wait4", "waitid"}) +
                         std::vector<AllowedCall>{
                             {"clone", {lacks(0, kNewNamespaces)}},
+                            // Not "all processes of this user": init is one of them.
+                            {"setpriority", {is(0, PRIO_PROCESS)}},
+                            {"setpriority", {is(0, PRIO_PGRP)}},
+                            {"ioprio_set", {is(0, kIoprioProcess)}},
+                            {"ioprio_set", {is(0, kIoprioGroup)}},
                             {"personality", {is(0, PER_LINUX)}},
                             {"personality", {is(0, kAll32)}},
                             {"personality", {is(0, ADDR_NO_RANDOMIZE)}},
                             {"seccomp", {lacks(1, SECCOMP_FILTER_FLAG_NEW_LISTENER)}},
                         }},
-      {"tracing", plain({"kcmp", "process_vm_readv", "process_vm_writev", "ptrace"})},
+      {"tracing", plain({
+            "kcmp", "process_vm_readv", "process_vm_writev", "ptrace"})},
       {"waiting",
-       plain({"epoll_create",  "epoll_create1", "epoll_ctl",      "epoll_ctl_old", "epoll_pwait",
-              "epoll_pwait2",  "epoll_wait",    "epoll_wait_old", "eventfd",       "eventfd2",
-              "futex",         "futex_waitv",   "io_cancel",      "io_destroy",    "io_getevents",
-              "io_pgetevents", "io_setup",      "io_submit",      "pause",         "pipe",
-              "pipe2",         "poll",          "ppoll",          "pselect6",      "select",
-              "signalfd",      "signalfd4"})},
-      {"time", plain({"alarm", "clock_getres", "clock_gettime", "clock_nanosleep", "getitimer",
-                      "gettimeofday", "nanosleep", "setitimer", "time", "timer_create",
-                      "timer_delete", "timer_getoverrun", "timer_gettime", "timer_settime",
-                      "timerfd_create", "timerfd_gettime", "timerfd_settime", "times"})},
+       plain({
+            "epoll_create", "epoll_create1", "epoll_ctl", "epoll_ctl_old", "epoll_pwait",
+            "epoll_pwait2", "epoll_wait", "epoll_wait_old", "eventfd", "eventfd2", "futex",
+            "futex_waitv", "io_cancel", "io_destroy", "io_getevents", "io_pgetevents", "io_setup",
+            "io_submit", "pause", "pipe", "pipe2", "poll", "ppoll", "pselect6", "select",
+            "signalfd", "signalfd4"})},
+      {"time", plain({
+            "alarm", "clock_getres", "clock_gettime", "clock_nanosleep", "getitimer",
+            "gettimeofday", "nanosleep", "setitimer", "time", "timer_create", "timer_delete",
+            "timer_getoverrun", "timer_gettime", "timer_settime", "timerfd_create",
+            "timerfd_gettime", "timerfd_settime", "times"})},
       {"sockets",
-       plain({"accept", "accept4", "bind", "connect", "getpeername", "getsockname", "getsockopt",
-              "listen", "recvfrom", "recvmmsg", "recvmsg", "sendmmsg", "sendmsg", "sendto",
-              "setsockopt", "shutdown"}) +
-           sockets("socket", {AF_INET, AF_INET6}) +
+       plain({
+            "accept", "accept4", "bind", "connect", "getpeername", "getsockname", "getsockopt",
+            "listen", "recvfrom", "recvmmsg", "recvmsg", "sendmmsg", "sendmsg", "sendto",
+            "setsockopt", "shutdown"}) +
+           internet_sockets() +
            // What getifaddrs(3) asks. Everything else of netlink configures.
-           std::vector<AllowedCall>{{"socket", {is(0, AF_NETLINK), is(2, NETLINK_ROUTE)}}} +
-           sockets("socketpair", {AF_UNIX})},
-      {"ipc", plain({"mq_getsetattr", "mq_notify", "mq_open", "mq_timedreceive", "mq_timedsend",
-                     "mq_unlink", "msgctl", "msgget", "msgrcv", "msgsnd", "semctl", "semget",
-                     "semop", "semtimedop", "shmat", "shmctl", "shmdt", "shmget"})},
+           std::vector<AllowedCall>{{"socket", {is(0, AF_NETLINK), is(2, NETLINK_ROUTE)}},
+                                    {"socketpair", {is(0, AF_UNIX)}}}},
+      {"ipc", plain({
+            "mq_getsetattr", "mq_notify", "mq_open", "mq_timedreceive", "mq_timedsend",
+            "mq_unlink", "msgctl", "msgget", "msgrcv", "msgsnd", "semctl", "semget", "semop",
+            "semtimedop", "shmat", "shmctl", "shmdt", "shmget"})},
       // What the tail filter looks at (seccomp_filter.cc) is allowed as a whole here.
-      {"devices", plain({"ioctl"})},
-      {"system", plain({"getrandom", "sysinfo", "uname"})},
+      {"devices", plain({
+            "ioctl"})},
+      {"system", plain({
+            "getrandom", "sysinfo", "uname"})},
   };
 }
+// clang-format on
 
 }  // namespace
 

@@ -18,6 +18,20 @@ namespace {
 
 constexpr const char* kZygoteName = "mayfly-zygote";
 constexpr int kControlFd = 3;
+constexpr int kProgramFd = 4;
+constexpr std::size_t kMaxProgramBytes = 256U << 20;
+
+// This program as a sealed file in memory. What execs in a sandbox can reach its own /proc/self/exe
+// before the exec is done, and through it would reach the program's file on the host (CVE-2019-5736
+// and its like): this way it is nobody's file. Made once; shared by all zygotes.
+const Result<OwnedFd>& own_program() {
+  static const Result<OwnedFd> program = []() -> Result<OwnedFd> {
+    const OwnedFd file = TRY(sys::open("/proc/self/exe", O_RDONLY));
+    const std::string bytes = TRY(sys::read_file(file.get(), kMaxProgramBytes));
+    return sys::memfd_program("mayfly", bytes);
+  }();
+  return program;
+}
 
 class SpawnSetup {
  public:
@@ -31,12 +45,13 @@ class SpawnSetup {
     ::posix_spawn_file_actions_destroy(&actions_);
     ::posix_spawnattr_destroy(&attributes_);
   }
-  Result<pid_t> spawn(int control) {
+  Result<pid_t> spawn(int control, int program) {
     ::posix_spawn_file_actions_adddup2(&actions_, control, kControlFd);
+    ::posix_spawn_file_actions_adddup2(&actions_, program, kProgramFd);
     for (const int fd : {0, 1, 2}) {
       ::posix_spawn_file_actions_addopen(&actions_, fd, "/dev/null", O_RDWR, 0);
     }
-    ::posix_spawn_file_actions_addclosefrom_np(&actions_, kControlFd + 1);
+    ::posix_spawn_file_actions_addclosefrom_np(&actions_, kProgramFd + 1);
     sigset_t all;
     sigfillset(&all);
     ::posix_spawnattr_setsigmask(&attributes_, &all);
@@ -44,10 +59,11 @@ class SpawnSetup {
     ::posix_spawnattr_setflags(&attributes_,
                                POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
     std::string name = kZygoteName;
+    const std::string path = "/proc/self/fd/" + std::to_string(kProgramFd);
     char* argv[] = {name.data(), nullptr};
     char* envp[] = {nullptr};
     pid_t pid = 0;
-    const int failed = ::posix_spawn(&pid, "/proc/self/exe", &actions_, &attributes_, argv, envp);
+    const int failed = ::posix_spawn(&pid, path.c_str(), &actions_, &attributes_, argv, envp);
     if (failed != 0) return fail(system_error("posix_spawn of a zygote", failed));
     return pid;
   }
@@ -89,12 +105,13 @@ Error explain_root(Error error) {
 }  // namespace
 
 Result<std::unique_ptr<ZygoteProcess>> spawn_zygote() {
+  if (!own_program()) return fail(own_program().error());
   auto [ours, theirs] = TRY(sys::socketpair_seqpacket());
-  // dup2 to the number that it already has would leave it close-on-exec.
-  if (theirs.get() == kControlFd) {
-    theirs.reset(::fcntl(theirs.get(), F_DUPFD_CLOEXEC, kControlFd + 1));
-  }
-  const pid_t pid = TRY(SpawnSetup().spawn(theirs.get()));
+  // A descriptor that has the number already would stay close-on-exec, or be overwritten.
+  const auto above = [](int fd) { return OwnedFd(::fcntl(fd, F_DUPFD_CLOEXEC, kProgramFd + 1)); };
+  const OwnedFd control = above(theirs.get());
+  const OwnedFd program = above(own_program()->get());
+  const pid_t pid = TRY(SpawnSetup().spawn(control.get(), program.get()));
   auto zygote = std::make_unique<ZygoteProcess>();
   zygote->control = std::move(ours);
   zygote->pidfd = TRY(sys::pidfd_open(pid));
@@ -142,6 +159,7 @@ Result<std::unique_ptr<Prestart>> prestart() { return TRY(spawn_zygote()); }
 
 std::optional<int> helper_main(int argc, char** argv) {
   if (argc != 1 || argv[0] != std::string_view(kZygoteName)) return std::nullopt;
+  (void)sys::close_range(kProgramFd, ~0U);
   return zygote_main(OwnedFd(kControlFd));
 }
 
