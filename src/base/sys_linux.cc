@@ -263,6 +263,7 @@ Result<OwnedFd> memfd_program(const char* name, std::string_view content) {
   OwnedFd file(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | kMfdExec));
   const bool can_seal_exec = file.valid();
   if (!can_seal_exec) return memfd(name, content);
+  if (::fchmod(file.get(), 0555) < 0) return failed("fchmod", name);
   TRY(fill_and_seal(file, name, content, kSeals | kSealExec));
   return file;
 }

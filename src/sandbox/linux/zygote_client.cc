@@ -23,14 +23,12 @@ constexpr std::size_t kMaxProgramBytes = 256U << 20;
 
 // This program as a sealed file in memory. What execs in a sandbox can reach its own /proc/self/exe
 // before the exec is done, and through it would reach the program's file on the host (CVE-2019-5736
-// and its like): this way it is nobody's file. Made once; shared by all zygotes.
-const Result<OwnedFd>& own_program() {
-  static const Result<OwnedFd> program = []() -> Result<OwnedFd> {
-    const OwnedFd file = TRY(sys::open("/proc/self/exe", O_RDONLY));
-    const std::string bytes = TRY(sys::read_file(file.get(), kMaxProgramBytes));
-    return sys::memfd_program("mayfly", bytes);
-  }();
-  return program;
+// and its like): this way it is nobody's file. One for each zygote, so that not even its times or
+// attributes pass from one policy to another.
+Result<OwnedFd> own_program() {
+  const OwnedFd file = TRY(sys::open("/proc/self/exe", O_RDONLY));
+  const std::string bytes = TRY(sys::read_file(file.get(), kMaxProgramBytes));
+  return sys::memfd_program("mayfly", bytes);
 }
 
 class SpawnSetup {
@@ -105,12 +103,12 @@ Error explain_root(Error error) {
 }  // namespace
 
 Result<std::unique_ptr<ZygoteProcess>> spawn_zygote() {
-  if (!own_program()) return fail(own_program().error());
+  const OwnedFd copy = TRY_TO("copy this program into memory", own_program());
   auto [ours, theirs] = TRY(sys::socketpair_seqpacket());
   // A descriptor that has the number already would stay close-on-exec, or be overwritten.
   const auto above = [](int fd) { return OwnedFd(::fcntl(fd, F_DUPFD_CLOEXEC, kProgramFd + 1)); };
   const OwnedFd control = above(theirs.get());
-  const OwnedFd program = above(own_program()->get());
+  const OwnedFd program = above(copy.get());
   const pid_t pid = TRY(SpawnSetup().spawn(control.get(), program.get()));
   auto zygote = std::make_unique<ZygoteProcess>();
   zygote->control = std::move(ours);
