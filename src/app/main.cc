@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "app/cache.h"
 #include "app/run.h"
 #include "app/serve.h"
 #include "sandbox/engine.h"
@@ -32,6 +33,7 @@ int explain(int argc, char** argv) {
   CLI::App* run = app.add_subcommand(
       "run", "Run one command in a sandbox: mayfly run [options] -- CMD [ARG...]");
   add_run_options(*run, run_options);
+  mayfly::app::add_cache_commands(*app.add_subcommand("cache", "Build caches kept for workspaces."));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -48,6 +50,7 @@ int main(int argc, char** argv) {
   if (!asks_for_help(argc, argv)) {
     if (subcommand == "serve") return mayfly::app::serve(argc, argv);
     if (subcommand == "run") return mayfly::app::run(argc, argv);
+    if (subcommand == "cache") return mayfly::app::cache(argc, argv);
   }
   return explain(argc, argv);
 }

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "base/text.h"
-#include "sandbox/cache.h"
 
 extern char** environ;
 
@@ -165,6 +164,12 @@ Result<sandbox::Host> this_host(const PolicyOptions& options) {
   }
   host.cache_root = sandbox::cache_root(host.user);
   return host;
+}
+
+sandbox::EngineOptions engine_options(const sandbox::Host& host) {
+  sandbox::EngineOptions options;
+  options.state_root = sandbox::state_root(host.user);
+  return options;
 }
 
 Result<sandbox::Policy> preview(sandbox::Profile profile, sandbox::Host host) {

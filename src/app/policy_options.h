@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "sandbox/engine.h"
 #include "sandbox/policy.h"
 #include "sandbox/profile.h"
 
@@ -33,6 +34,7 @@ Result<std::vector<sandbox::Profile>> profiles(const PolicyOptions& options);
 
 // The host as `resolve` wants it: the user, the workspaces, the environment, the cache directory.
 Result<sandbox::Host> this_host(const PolicyOptions& options);
+sandbox::EngineOptions engine_options(const sandbox::Host& host);
 
 // What `profile` comes to on `host`, without creating anything: no caches, no search for
 // toolchains. For checking a configuration before the first call, and for telling the model about

@@ -65,7 +65,7 @@ Result<sandbox::Report> run_call(RunOptions options, std::unique_ptr<sandbox::Pr
 
   const std::shared_ptr<CallRelay> relay = TRY(CallRelay::make(
       options.json ? CallRelay::Output::kKeep : CallRelay::Output::kStream, signals.fd()));
-  const auto engine = sandbox::make_engine({}, std::move(early));
+  const auto engine = sandbox::make_engine(engine_options(host), std::move(early));
   const auto call = TRY(engine->start(policy, std::move(command), relay->observer()));
   return relay->follow(*call);
 }

@@ -88,7 +88,7 @@ Result<Service> make_service(const ServeOptions& options,
       std::move(offered),
       [host](const sandbox::Profile& profile) { return sandbox::resolve(profile, host); });
   service.bench = std::make_unique<tools::Workbench>(
-      *service.profiles, sandbox::make_engine({}, std::move(early)), wanted);
+      *service.profiles, sandbox::make_engine(engine_options(host), std::move(early)), wanted);
   return service;
 }
 

@@ -40,7 +40,8 @@ Error input_error(ErrorCode code, std::string_view field, std::string_view value
 
 std::string describe(const Error& error) {
   std::string line = to_string(error.code);
-  if (!error.field.empty()) line += " " + error.field + " \"" + error.value + "\"";
+  if (!error.field.empty()) line += " " + error.field;
+  if (!error.field.empty() && !error.value.empty()) line += " \"" + error.value + "\"";
   line += (error.field.empty() ? " " : ": ") + error.message;
   if (!error.remedy.empty()) line += ". Remedy: " + error.remedy;
   return text::one_line(line);

@@ -249,12 +249,6 @@ Result<CacheReport> shrink(const std::string& path, std::uint64_t max_bytes) {
 
 }  // namespace
 
-std::string cache_root(const HostUser& user) {
-  const char* chosen = user.uid == geteuid() ? std::getenv("XDG_CACHE_HOME") : nullptr;
-  if (chosen != nullptr && chosen[0] == '/') return std::string(chosen) + "/mayfly";
-  return user.home.empty() ? "" : user.home + "/.cache/mayfly";
-}
-
 Result<CacheSet> open_cache(const CacheLocation& location) {
   const OwnedFd root = TRY_TO("open the cache " + location.root, open_root(location.root));
   const OwnedFd sets = TRY(enter_own(root.get(), kSets));

@@ -24,9 +24,6 @@ namespace mayfly::sandbox {
 
 inline constexpr std::uint64_t kDefaultCacheBytes = 10ULL << 30;
 
-// $XDG_CACHE_HOME/mayfly, else ~/.cache/mayfly. Empty if the user has no home.
-std::string cache_root(const HostUser& user);
-
 struct CacheLocation {
   std::string root;
   std::string workspace;  // canonical path

@@ -63,6 +63,7 @@ class Engine {
 struct EngineOptions {
   int max_calls = 64;
   milliseconds kill_grace{2000};  // between TERM and KILL
+  std::string state_root;         // what must outlive a killed server; empty: nothing does
 };
 
 // What main starts before it reads arguments, configuration or secrets, so that the processes which

@@ -29,8 +29,11 @@ enum class GitKeyEffect {
 
 // By a list of what is known to be harmless; everything else runs or loads something. Also looks at
 // the value: a URL of a helper ("ext::sh -c …") or one that begins with "-" is not harmless.
-// `workspace` bounds URLs that are paths, since a push runs the hooks of the repository it goes to.
-GitKeyEffect classify(const GitConfigEntry& entry, const std::string& workspace = "");
+// `workspace` bounds URLs that are paths, since a push runs the hooks of the repository it goes to;
+// "../other" is taken from `work_tree`, where git starts from (both absolute), and is not harmless
+// without it.
+GitKeyEffect classify(const GitConfigEntry& entry, const std::string& workspace = "",
+                      const std::string& work_tree = "");
 
 // The keys that run or load something and that `after` has with a value that `before` has not.
 // An error if `after` does not parse; a `before` that does not parse counts as empty.

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cctype>
 #include <iterator>
+#include <vector>
 
 #include "base/text.h"
 #include "sandbox/git_config.h"
@@ -199,8 +200,28 @@ bool has_parent_component(std::string_view path) {
   return false;
 }
 
+// Where the relative path `path` leads from the directory `from`, by text; empty where ".." comes
+// after a name, which a link could bend, or climbs above the root.
+std::string resolved(const std::string& from, const std::string& path) {
+  std::vector<std::string> parts = text::split(from, '/');
+  bool named = false;
+  for (const std::string& part : text::split(path, '/')) {
+    if (part.empty() || part == ".") continue;
+    if (part != "..") {
+      named = true;
+      parts.push_back(part);
+    } else if (named || parts.size() < 2) {
+      return "";
+    } else {
+      parts.pop_back();
+    }
+  }
+  return text::join(parts, "/");
+}
+
 // A transport that git itself speaks, or a path that stays in the workspace.
-bool is_harmless_url(const std::string& url, const std::string& workspace) {
+bool is_harmless_url(const std::string& url, const std::string& workspace,
+                     const std::string& work_tree) {
   if (url.empty() || url.front() == '-') return false;
   if (std::any_of(url.begin(), url.end(), [](unsigned char c) { return c < 0x20; })) return false;
   // "helper::address" runs git-remote-helper.
@@ -227,28 +248,33 @@ bool is_harmless_url(const std::string& url, const std::string& workspace) {
       return url.find("@-") == std::string::npos;
     }
   }
-  if (workspace.empty()) return !has_parent_component(path);
-  if (has_parent_component(path)) return false;
+  if (has_parent_component(path)) {
+    if (workspace.empty() || work_tree.empty() || url.front() == '/' || path != url) return false;
+    path = resolved(work_tree, path);
+    if (path.empty()) return false;
+  }
+  if (workspace.empty()) return true;
   if (path.front() != '/') return true;
   return path == workspace || path.compare(0, workspace.size() + 1, workspace + "/") == 0;
 }
 
 }  // namespace
 
-GitKeyEffect classify(const GitConfigEntry& entry, const std::string& workspace) {
+GitKeyEffect classify(const GitConfigEntry& entry, const std::string& workspace,
+                      const std::string& work_tree) {
   const std::size_t first = entry.key.find('.');
   const std::size_t last = entry.key.rfind('.');
   if (first == std::string::npos) return GitKeyEffect::kRunsOrLoads;
   if (first == last) {
     if (contains(kUrlKeys, entry.key)) {
-      return is_harmless_url(entry.value, workspace) ? GitKeyEffect::kHarmless
-                                                     : GitKeyEffect::kRunsOrLoads;
+      return is_harmless_url(entry.value, workspace, work_tree) ? GitKeyEffect::kHarmless
+                                                                : GitKeyEffect::kRunsOrLoads;
     }
     return contains(kPlainKeys, entry.key) ? GitKeyEffect::kHarmless : GitKeyEffect::kRunsOrLoads;
   }
   const std::string kind = entry.key.substr(0, first) + entry.key.substr(last);
   bool harmless = contains(kSubsectionKeys, kind);
-  if (contains(kUrlKeys, kind)) harmless = is_harmless_url(entry.value, workspace);
+  if (contains(kUrlKeys, kind)) harmless = is_harmless_url(entry.value, workspace, work_tree);
   // A subsection called "-x" could reach a command line as an option.
   if (entry.key[first + 1] == '-') harmless = false;
   if (kind == "submodule.update") harmless = contains(kSubmoduleUpdates, entry.value);

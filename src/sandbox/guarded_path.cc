@@ -20,6 +20,11 @@ bool ends_with(const std::string& text, const std::string& suffix) {
          text.compare(text.size() - suffix.size(), suffix.size(), suffix) == 0;
 }
 
+// "NAME.mayfly-blocked-N", or something in such a directory.
+bool is_aside(const std::string& path) {
+  return path.find(".mayfly-blocked-") != std::string::npos;
+}
+
 // Where `link` (at `path`) leads, as an O_PATH descriptor. Links are followed here, but only below
 // the workspace, and nothing is opened for reading or writing.
 Result<OwnedFd> open_target(const Workplace& workplace, const std::string& path,
@@ -95,7 +100,9 @@ void settle_directory(const Workplace& workplace, const std::string& path,
   std::string moved;  // below it nothing is left to compare
   for (const auto& [name, entry] : now.tree.entries) {
     if (!moved.empty() && name.compare(0, moved.size(), moved) == 0) continue;
+    // Where only fixed names count, what another settlement moved aside has none of them.
     if (ends_with(name, inert_suffix)) continue;
+    if (!inert_suffix.empty() && is_aside(name)) continue;
     const auto was = before.tree.entries.find(name);
     const bool known = was != before.tree.entries.end();
     if (known && entry.kind == Kind::kDirectory && was->second.kind == Kind::kDirectory) continue;

@@ -46,7 +46,8 @@ struct Workplace {
 GuardedPath look_guarded(const Workplace& workplace, const std::string& path,
                          const GuardedPath* earlier = nullptr);
 
-// Compares with `before` and undoes what differs. Files that end in `inert_suffix` are let be.
+// Compares with `before` and undoes what differs. With an `inert_suffix` only files of fixed names
+// count in the directory: those that end in it, or were moved aside, are let be.
 void settle_guarded(const Workplace& workplace, const std::string& path, const GuardedPath& before,
                     const std::string& inert_suffix, std::vector<HostCodeFinding>& findings);
 

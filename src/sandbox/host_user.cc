@@ -7,6 +7,16 @@
 #include <cstdlib>
 
 namespace mayfly::sandbox {
+namespace {
+
+std::string own_root(const HostUser& user, const char* variable, const char* below_home) {
+  const char* chosen = user.uid == geteuid() ? std::getenv(variable) : nullptr;
+  if (chosen != nullptr && chosen[0] == '/') return std::string(chosen) + "/mayfly";
+  if (user.home.empty() || access(user.home.c_str(), W_OK | X_OK) < 0) return "";
+  return user.home + below_home + "/mayfly";
+}
+
+}  // namespace
 
 HostUser host_user(uid_t uid) {
   HostUser user{uid, static_cast<gid_t>(uid), std::to_string(uid), ""};
@@ -26,6 +36,14 @@ HostUser host_user(uid_t uid) {
   if (user.home.empty() || user.home.front() != '/') user.home.clear();
   while (user.home.size() > 1 && user.home.back() == '/') user.home.pop_back();
   return user;
+}
+
+std::string state_root(const HostUser& user) {
+  return own_root(user, "XDG_STATE_HOME", "/.local/state");
+}
+
+std::string cache_root(const HostUser& user) {
+  return own_root(user, "XDG_CACHE_HOME", "/.cache");
 }
 
 }  // namespace mayfly::sandbox

@@ -22,4 +22,10 @@ struct HostUser {
 // that the database does not know is named by its number.
 HostUser host_user(uid_t uid);
 
+// Where this server may keep what outlives it: $XDG_STATE_HOME/mayfly, else ~/.local/state/mayfly.
+// Empty for a user without a home that can be written to.
+std::string state_root(const HostUser& user);
+// The same for what can be made again: $XDG_CACHE_HOME/mayfly, else ~/.cache/mayfly.
+std::string cache_root(const HostUser& user);
+
 }  // namespace mayfly::sandbox

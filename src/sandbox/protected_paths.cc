@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 
+#include <map>
 #include <utility>
 
 #include "base/sys.h"
@@ -33,53 +34,6 @@ Workplace workplace_of(const Workspace& workspace, int directory, DirectoryBind 
 
 }  // namespace
 
-const std::vector<std::string>& protected_directories() {
-  static const std::vector<std::string> directories = {
-      ".git/hooks",
-      // Hook directories that a user's global core.hooksPath may name.
-      ".husky",
-      ".githooks",
-      // Editors: tasks, launch configurations, run on opening.
-      ".vscode",
-      ".idea",
-      ".zed",
-      ".fleet",
-      ".nova",
-      ".devcontainer",
-      // Agents: hooks, MCP servers, permissions.
-      ".claude",
-      ".cursor",
-      ".windsurf",
-      ".codex",
-      ".gemini",
-      ".continue",
-      ".roo",
-      ".kilocode",
-      ".kiro",
-      ".trae",
-      ".amazonq",
-      ".opencode",
-      ".junie",
-      ".mayfly",
-      // Run by a shell's prompt for directories that were trusted once.
-      ".mise",
-      ".config/mise",
-  };
-  return directories;
-}
-
-const std::vector<std::string>& protected_files() {
-  static const std::vector<std::string> files = {
-      ".mcp.json", "opencode.json", "opencode.jsonc", ".aider.conf.yml", ".devcontainer.json",
-      ".envrc",    "mise.toml",     ".mise.toml",     "mise.local.toml", ".mise.local.toml",
-      ".bashrc",   ".bash_profile", ".bash_login",    ".bash_logout",    ".bash_aliases",
-      ".profile",  ".zshrc",        ".zshenv",        ".zprofile",       ".zlogin",
-      ".zlogout",  ".gitconfig",    ".gdbinit",       ".lldbinit",       ".exrc",
-      ".vimrc",    ".nvimrc",       ".nvim.lua",
-  };
-  return files;
-}
-
 Result<std::vector<std::string>> protected_directories(const Workspace& workspace) {
   std::vector<std::string> directories = protected_directories();
   const OwnedFd directory = TRY(open_checked(workspace));
@@ -97,73 +51,204 @@ ProtectedPaths::ProtectedPaths(const Workspace& workspace, Options options, Owne
       directory_(std::move(directory)),
       scan_(directory_.get(), options_.scan) {}
 
+ProtectedPaths::~ProtectedPaths() {
+  if (!journal_ || running_ > 0) return;
+  // Nothing of the user's files stays behind when nobody needs it.
+  const auto turn = journal_->take_turn(std::chrono::milliseconds(0));
+  if (!turn || !journal_->alone().value_or(false)) return;
+  const auto state = journal_->look();
+  if (state && *state == ProtectionJournal::State::kIdle) journal_->remove();
+}
+
 Result<std::unique_ptr<ProtectedPaths>> ProtectedPaths::open(const Workspace& workspace,
                                                              Options options) {
   OwnedFd directory = TRY(open_checked(workspace));
-  return std::unique_ptr<ProtectedPaths>(
+  std::unique_ptr<ProtectedPaths> paths(
       new ProtectedPaths(workspace, std::move(options), std::move(directory)));
+  if (const std::string& root = paths->options_.state_root; !root.empty()) {
+    paths->journal_ = TRY(ProtectionJournal::open(root, workspace, paths->directory_.get()));
+  }
+  return paths;
+}
+
+Workplace ProtectedPaths::place(DirectoryBind bind) const {
+  return workplace_of(workspace_, directory_.get(), bind);
 }
 
 Status ProtectedPaths::call_started() {
   const std::lock_guard lock(mutex_);
   (void)TRY(open_checked(workspace_));
-  if (running_ == 0) remember();
+  if (running_ == 0) {
+    if (journal_) {
+      TRY_TO("start a call in " + workspace_.path, begin_recorded());
+    } else {
+      remember();
+    }
+  }
   ++running_;
   return {};
 }
 
 std::vector<HostCodeFinding> ProtectedPaths::check() {
   const std::lock_guard lock(mutex_);
-  return settle();
+  std::optional<ProtectionJournal::Turn> turn;
+  if (journal_) {
+    if (auto taken = journal_->take_turn(options_.patience)) turn.emplace(*std::move(taken));
+  }
+  if (turn && running_ > 0) load_replaced();
+  std::vector<HostCodeFinding> findings = settle();
+  // What could not be written stays as it was: only harmless changes are missing from it.
+  if (turn && running_ > 0 && unwritten_) unwritten_ = !journal_->write(options_.bind, before_);
+  return findings;
 }
 
 std::vector<HostCodeFinding> ProtectedPaths::call_ended() {
   const std::lock_guard lock(mutex_);
+  std::optional<ProtectionJournal::Turn> turn;
+  if (journal_) {
+    // Without the turn the workspace is repaired all the same: that can be done twice.
+    if (auto taken = journal_->take_turn(options_.patience)) turn.emplace(*std::move(taken));
+  }
+  if (turn && running_ > 0) load_replaced();
   std::vector<HostCodeFinding> findings = settle();
-  if (running_ > 0) --running_;
+  if (running_ > 0) {
+    --running_;
+    if (journal_) end_recorded(turn.has_value());
+  }
   return findings;
+}
+
+Status ProtectedPaths::begin_recorded() {
+  const ProtectionJournal::Turn turn = TRY(journal_->take_turn(options_.patience));
+  auto begun = begin_in_turn(TRY(journal_->alone()));
+  if (begun) begun = journal_->share();
+  if (!begun) journal_->leave();
+  return begun;
+}
+
+Status ProtectedPaths::begin_in_turn(bool alone) {
+  using State = ProtectionJournal::State;
+  const State state = TRY(journal_->look());
+  if (state == State::kRunning) {
+    // Of a server that is at work, or of one that died. The dead one's sandbox may outlive it for
+    // a moment, so what it knew stays what this call is compared with, too.
+    ProtectionRecord record = TRY(journal_->read());
+    if (record.bind != options_.bind) {
+      return fail(input_error(ErrorCode::kHostCannotEnforce, "workspace", workspace_.path,
+                              "another server protects its directories in another way",
+                              "use the same version of Mayfly for both"));
+    }
+    before_ = std::move(record.snapshot);
+    unwritten_ = false;
+    if (alone) left_by_the_dead_ = settle();
+    add_missing();
+    return unwritten_ ? journal_->write(options_.bind, before_) : Status();
+  }
+  if (!alone) {
+    return fail(input_error(ErrorCode::kBusy, "workspace", workspace_.path,
+                            "another server is at work in it, and what that one knew of its "
+                            "protected paths has been deleted",
+                            "wait for the other server's calls to end"));
+  }
+  remember();
+  if (unwritten_ || journal_->replaced()) {
+    TRY(journal_->write(options_.bind, before_));
+    unwritten_ = false;
+    return {};
+  }
+  return journal_->mark(State::kRunning);
+}
+
+// Another server has accepted something since: what plain git wrote.
+void ProtectedPaths::load_replaced() {
+  const auto state = journal_->look();
+  if (!state || *state != ProtectionJournal::State::kRunning || !journal_->replaced()) return;
+  auto record = journal_->read();
+  if (!record || record->bind != options_.bind) return;
+  before_ = std::move(record->snapshot);
+  unwritten_ = false;
+}
+
+void ProtectedPaths::end_recorded(bool have_turn) {
+  if (!have_turn) {
+    // Then the record may stay behind as a dead server's, which errs on the safe side.
+    if (running_ == 0) journal_->leave();
+    return;
+  }
+  if (running_ == 0 && journal_->alone().value_or(false)) {
+    // Idle before the lock is gone: a crash in between must not make it a dead server's.
+    if (!journal_->mark(ProtectionJournal::State::kIdle)) journal_->remove();
+  } else if (unwritten_) {
+    unwritten_ = !journal_->write(options_.bind, before_);
+  }
+  if (running_ == 0) journal_->leave();
 }
 
 // No call is running: what is there now is the user's.
 void ProtectedPaths::remember() {
   (void)scan_.refresh();  // a gap will be one again, and is reported, when the call has ended
-  const Workplace bound = workplace_of(workspace_, directory_.get(), options_.bind);
-  const Workplace compared = workplace_of(workspace_, directory_.get(), DirectoryBind::kNone);
+  const Workplace bound = place(options_.bind);
+  const Workplace compared = place(DirectoryBind::kNone);
 
-  const auto look = [](const Workplace& workplace, std::map<std::string, GuardedPath>& before,
-                       std::map<std::string, GuardedPath>& now, const std::string& path) {
+  using Paths = std::map<std::string, GuardedPath>;
+  const auto look = [](const Workplace& workplace, const Paths& before, Paths& now,
+                       const std::string& path) {
     const auto earlier = before.find(path);
     now[path] = look_guarded(workplace, path, earlier == before.end() ? nullptr : &earlier->second);
   };
-  std::map<std::string, GuardedPath> common;
+  ProtectionSnapshot now;
   for (const std::string& path : protected_directories()) {
     // .git/hooks belongs to its repository's state.
-    if (path != ".git/hooks") look(bound, common_, common, path);
+    if (path != ".git/hooks") look(bound, before_.common, now.common, path);
   }
-  for (const std::string& path : protected_files()) look(compared, common_, common, path);
-
-  std::map<std::string, RepositoryState> repositories;
-  std::map<std::string, GuardedPath> named;
-  for (const std::string& path : options_.additional) look(compared, named_, named, path);
+  for (const std::string& path : protected_files()) {
+    look(compared, before_.common, now.common, path);
+  }
+  for (const std::string& path : options_.additional) {
+    look(compared, before_.named, now.named, path);
+  }
   for (const std::string& path : scan_.found()) {
-    const auto earlier = repositories_.find(path);
-    const RepositoryState& state = repositories[path] = look_at_repository(
-        bound, path, earlier == repositories_.end() ? nullptr : &earlier->second);
+    const auto earlier = before_.repositories.find(path);
+    const RepositoryState& state = now.repositories[path] = look_at_repository(
+        bound, path, earlier == before_.repositories.end() ? nullptr : &earlier->second);
     for (const std::string& name : named_by_settings(compared, state)) {
-      if (named.count(name) == 0) look(compared, named_, named, name);
+      if (now.named.count(name) == 0) look(compared, before_.named, now.named, name);
     }
   }
-  common_ = std::move(common);
-  named_ = std::move(named);
-  repositories_ = std::move(repositories);
+  if (!same(now, before_)) unwritten_ = true;
+  before_ = std::move(now);
+}
+
+// Of what another server remembered: paths that only this one protects. They have been open to the
+// other's sandbox, so that what is there now is all that can be known.
+void ProtectedPaths::add_missing() {
+  const auto add = [this](std::map<std::string, GuardedPath>& known, DirectoryBind bind,
+                          const std::string& path) {
+    if (known.count(path) > 0) return;
+    known[path] = look_guarded(place(bind), path);
+    unwritten_ = true;
+  };
+  for (const std::string& path : protected_directories()) {
+    if (path != ".git/hooks") add(before_.common, options_.bind, path);
+  }
+  for (const std::string& path : protected_files()) {
+    add(before_.common, DirectoryBind::kNone, path);
+  }
+  for (const std::string& path : options_.additional) {
+    add(before_.named, DirectoryBind::kNone, path);
+  }
 }
 
 std::vector<HostCodeFinding> ProtectedPaths::settle() {
-  std::vector<HostCodeFinding> findings;
-  const Workplace bound = workplace_of(workspace_, directory_.get(), options_.bind);
-  const Workplace compared = workplace_of(workspace_, directory_.get(), DirectoryBind::kNone);
-  for (const auto& [path, before] : common_) settle_guarded(bound, path, before, "", findings);
-  for (const auto& [path, before] : named_) settle_guarded(compared, path, before, "", findings);
+  std::vector<HostCodeFinding> findings = std::exchange(left_by_the_dead_, {});
+  const Workplace bound = place(options_.bind);
+  const Workplace compared = place(DirectoryBind::kNone);
+  for (const auto& [path, before] : before_.common) {
+    settle_guarded(bound, path, before, "", findings);
+  }
+  for (const auto& [path, before] : before_.named) {
+    settle_guarded(compared, path, before, "", findings);
+  }
   for (const RepositoryScan::Gap& gap : scan_.refresh()) {
     findings.push_back({gap.path.empty() ? "." : gap.path, "may hold a repository",
                         HostCodeFinding::Outcome::kNotExamined, "", gap.why});
@@ -173,28 +258,31 @@ std::vector<HostCodeFinding> ProtectedPaths::settle() {
 }
 
 void ProtectedPaths::settle_repositories(std::vector<HostCodeFinding>& findings) {
-  const Workplace workplace = workplace_of(workspace_, directory_.get(), options_.bind);
+  const Workplace workplace = place(options_.bind);
+  auto& repositories = before_.repositories;
   std::map<Object, const RepositoryState*> by_object;
-  for (const auto& [path, state] : repositories_) {
+  for (const auto& [path, state] : repositories) {
     if (state.is_directory()) by_object[object_of(state.self)] = &state;
   }
   std::map<std::string, RepositoryState> accepted;
   for (const std::string& path : scan_.found()) {
     KnownRepository known;
-    if (const auto here = repositories_.find(path); here != repositories_.end()) {
+    if (const auto here = repositories.find(path); here != repositories.end()) {
       known.here = &here->second;
     }
     const RepositoryState now = look_at_repository(workplace, path, known.here);
-    if (const auto same = by_object.find(object_of(now.self));
-        now.is_directory() && same != by_object.end() && same->second != known.here) {
-      known.elsewhere = same->second;
+    if (const auto same_one = by_object.find(object_of(now.self));
+        now.is_directory() && same_one != by_object.end() && same_one->second != known.here) {
+      known.elsewhere = same_one->second;
     }
     const std::size_t before = findings.size();
     RepositoryState left = settle_repository(workplace, path, known, scan_.found(), findings);
     // What is accepted is what a later change is compared with, and restored to.
-    if (findings.size() == before) accepted[path] = std::move(left);
+    if (findings.size() != before) continue;
+    if (known.here == nullptr || !same(*known.here, left)) unwritten_ = true;
+    accepted[path] = std::move(left);
   }
-  for (auto& [path, state] : accepted) repositories_[path] = std::move(state);
+  for (auto& [path, state] : accepted) repositories[path] = std::move(state);
 }
 
 }  // namespace mayfly::sandbox

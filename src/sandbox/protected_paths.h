@@ -1,17 +1,18 @@
 #pragma once
 
-#include <map>
+#include <chrono>
 #include <memory>
 #include <mutex>
-#include <set>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/fd.h"
 #include "base/result.h"
 #include "sandbox/guarded_path.h"
+#include "sandbox/protection_journal.h"
+#include "sandbox/protection_record.h"
 #include "sandbox/repository_scan.h"
-#include "sandbox/repository_state.h"
 #include "sandbox/workspace.h"
 
 // Protected paths: no program of the host ever executes what a sandbox wrote there.
@@ -46,7 +47,10 @@ Result<std::vector<std::string>> protected_directories(const Workspace& workspac
 //   auto findings = paths->call_ended();  // once every process of the call is dead
 //
 // Calls that overlap share what was known when the first of them started, so that one call cannot
-// pass off as old what another has just planted.
+// pass off as old what another has just planted: those of one server in memory, those of all
+// servers of the user through the record in Options::state_root. A server that dies in the middle
+// of a call leaves its record behind; the first call that anybody starts in the workspace after it
+// undoes what the dead one's sandbox left, and reports it with its own findings.
 class ProtectedPaths {
  public:
   struct Options {
@@ -54,11 +58,25 @@ class ProtectedPaths {
     // More paths to protect, relative to the workspace; compared file by file, never assumed bound.
     std::vector<std::string> additional;
     RepositoryScan::Limits scan{};
+    // Absolute, this user's own, outside of every workspace; created if missing (the record holds
+    // the content of protected files). Empty: other servers are not known, and a crash leaves what
+    // the sandbox wrote.
+    std::string state_root{};
+    // How long to wait for another server that is just looking through the workspace.
+    std::chrono::milliseconds patience{5'000};
   };
 
   static Result<std::unique_ptr<ProtectedPaths>> open(const Workspace& workspace, Options options);
 
-  // E1003 if the workspace's path has come to mean another directory.
+  // Abandons calls that are still running, as a crash does.
+  ~ProtectedPaths();
+  ProtectedPaths(const ProtectedPaths&) = delete;
+  ProtectedPaths& operator=(const ProtectedPaths&) = delete;
+
+  // E1003 if the workspace's path has come to mean another directory. E4001 if another server
+  // looks through the workspace for longer than our patience. E2001 if what a dead server
+  // remembered cannot be read: its own sandbox may have left anything, so no call starts until a
+  // person has looked and deleted the file that the error names. E6001 if nothing can be written.
   Status call_started();
   // Undoes what is to be undone now, while the call goes on.
   std::vector<HostCodeFinding> check();
@@ -71,8 +89,14 @@ class ProtectedPaths {
   ProtectedPaths(const Workspace& workspace, Options options, OwnedFd directory);
 
   void remember();
+  void add_missing();
+  Status begin_recorded();
+  Status begin_in_turn(bool alone);
+  void load_replaced();
+  void end_recorded(bool have_turn);
   std::vector<HostCodeFinding> settle();
   void settle_repositories(std::vector<HostCodeFinding>& findings);
+  Workplace place(DirectoryBind bind) const;
 
   std::mutex mutex_;
   const Workspace workspace_;
@@ -81,10 +105,10 @@ class ProtectedPaths {
   RepositoryScan scan_;
   int running_ = 0;
 
-  // What was there before the first of the running calls.
-  std::map<std::string, GuardedPath> common_;  // the fixed names; directories behind binds
-  std::map<std::string, GuardedPath> named_;   // what settings and options name; always compared
-  std::map<std::string, RepositoryState> repositories_;
+  ProtectionSnapshot before_;  // the first of the running calls
+  std::optional<ProtectionJournal> journal_;
+  bool unwritten_ = true;                          // before_ is not what the record has
+  std::vector<HostCodeFinding> left_by_the_dead_;  // not reported yet
 };
 
 }  // namespace mayfly::sandbox

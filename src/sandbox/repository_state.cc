@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "sandbox/repository_scan.h"
 
 namespace mayfly::sandbox {
 namespace {
@@ -90,15 +91,29 @@ bool is_submodule_worktree(const Workplace& workplace, const std::string& reposi
   return target && !target->empty() && !crosses_link(workplace, *target);
 }
 
+// Where git starts relative URLs from: the top of the work tree, or the git directory of a bare
+// repository. Linked work trees elsewhere are not known here.
+std::string work_tree_of(const Workplace& workplace, const std::string& repository,
+                         const std::vector<GitConfigEntry>& entries) {
+  std::string tree = is_dot_git(repository) ? beneath::parent_of(repository) : repository;
+  for (const GitConfigEntry& entry : entries) {
+    if (is_submodule_worktree(workplace, repository, entry)) {
+      tree = inside(workplace, repository, entry.value).value_or(tree);
+    }
+  }
+  return tree.empty() ? workplace.path : workplace.path + "/" + tree;
+}
+
 // Empty: everything in it may stay.
 std::string objection_to_config(const Workplace& workplace, const std::string& repository,
                                 const Entry& now, const std::vector<GitConfigEntry>& before) {
   if (now.kind != Kind::kFile || !now.content_known) return "is no readable file";
   const auto entries = parse_git_config(now.content);
   if (!entries) return "cannot be parsed (" + entries.error().message + ")";
+  const std::string work_tree = work_tree_of(workplace, repository, *entries);
   std::vector<std::string> keys;
   for (const GitConfigEntry& entry : *entries) {
-    if (classify(entry, workplace.path) == GitKeyEffect::kHarmless) continue;
+    if (classify(entry, workplace.path, work_tree) == GitKeyEffect::kHarmless) continue;
     if (std::find(before.begin(), before.end(), entry) != before.end()) continue;
     if (is_submodule_worktree(workplace, repository, entry)) continue;
     if (std::find(keys.begin(), keys.end(), entry.key) == keys.end()) keys.push_back(entry.key);

@@ -123,6 +123,7 @@ class Place:
     def start(self, command, variables=None, options=()):
         environment = {**os.environ, "HOME": str(self.home), "HOST_ONLY": SECRET}
         environment.pop("XDG_CACHE_HOME", None)
+        environment["XDG_STATE_HOME"] = str(self.top / "state")  # Mayfly's own, and meant to change
         settings = [part for name, value in {**self.environment(), **(variables or {})}.items()
                     for part in ("--env", f"{name}={value}")]
         return subprocess.Popen(

@@ -268,7 +268,9 @@ Result<std::vector<std::shared_ptr<ProtectedPaths>>> LinuxEngine::guards_for(con
   for (const Workspace& workspace : policy.workspaces) {
     Guard& guard = guards_[workspace.path];
     if (guard.paths == nullptr || guard.workspace != workspace) {
-      guard = {workspace, TRY(ProtectedPaths::open(workspace, {}))};
+      ProtectedPaths::Options options;
+      options.state_root = options_.state_root;
+      guard = {workspace, TRY(ProtectedPaths::open(workspace, std::move(options)))};
     }
     guards.push_back(guard.paths);
   }

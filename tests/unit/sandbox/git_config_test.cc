@@ -140,6 +140,22 @@ TEST_CASE("keys that only describe are harmless, all others are not") {
   }
 }
 
+TEST_CASE("a relative URL is taken from the work tree, and harmless inside the workspace") {
+  const auto effect = [](const std::string& url, const std::string& work_tree) {
+    return classify({"remote.o.url", url}, "/ws", work_tree);
+  };
+  CHECK(effect("../made", "/ws/cloned") == GitKeyEffect::kHarmless);
+  CHECK(effect("./../made", "/ws/cloned") == GitKeyEffect::kHarmless);
+  CHECK(effect("../../made", "/ws/a/b") == GitKeyEffect::kHarmless);
+  CHECK(effect("../../made", "/ws/cloned") == GitKeyEffect::kRunsOrLoads);
+  CHECK(effect("../wsx", "/ws") == GitKeyEffect::kRunsOrLoads);
+  CHECK(effect("../../../../x", "/ws/cloned") == GitKeyEffect::kRunsOrLoads);
+  CHECK(effect("link/../made", "/ws/cloned") == GitKeyEffect::kRunsOrLoads);
+  CHECK(effect("file://../made", "/ws/cloned") == GitKeyEffect::kRunsOrLoads);
+  CHECK(effect("/ws/../made", "/ws/cloned") == GitKeyEffect::kRunsOrLoads);
+  CHECK(effect("../made", "") == GitKeyEffect::kRunsOrLoads);
+}
+
 TEST_CASE("only dangerous keys that are new or changed are reported") {
   const std::string before = "[core]\n\tpager = less\n\tfsmonitor = a\n";
   CHECK(dangerous_changes(before, before).value().empty());

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/stat.h>
+
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -156,7 +158,12 @@ inline sandbox::Policy test_policy(const std::string& name) {
   sandbox::Policy policy;
   policy.profile = name;
   policy.workspaces.resize(1);
-  policy.workspaces[0].path = "/work/project";
+  // Any directory that is there: a workspace that is not would be looked for again.
+  policy.workspaces[0].path = "/usr/share";
+  struct stat info {};
+  ::stat("/usr/share", &info);
+  policy.workspaces[0].device = info.st_dev;
+  policy.workspaces[0].inode = info.st_ino;
   policy.limits.memory_bytes = 2ULL << 30;
   return policy;
 }

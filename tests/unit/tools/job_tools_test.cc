@@ -155,7 +155,7 @@ TEST_CASE("sandbox_info tells the profiles and the latest calls of the caller") 
   CHECK(info["profiles"][0]["name"] == "default");
   CHECK(info["profiles"][0]["network"] == "none");
   CHECK(info["profiles"][0]["limits"]["processes"] == 1024);
-  CHECK(info["profiles"][0]["writable"][0] == "/work/project");
+  CHECK(info["profiles"][0]["writable"][0] == "/usr/share");
   CHECK(info["layers"] == Json({"namespaces", "seccomp"}));
   CHECK(info["recent_calls"][0]["call_id"] == "call-1");
 

@@ -80,7 +80,7 @@ TEST_CASE("instructions say what a model must know, in at most 2 KiB") {
   const std::string text = instructions(make_briefing({policy}, milliseconds{45'000}));
   CHECK(text.size() <= 2048);
   for (const char* part :
-       {"/work/project (read-write", "/tmp is new", "$SCRATCH (/scratch)", "Network: none",
+       {"/usr/share (read-write", "/tmp is new", "$SCRATCH (/scratch)", "Network: none",
         "10 min (a job 1 h), memory 2 GiB", "still running after 45 s", "get_job", "violations"}) {
     CHECK_THAT(text, contains(part));
   }
