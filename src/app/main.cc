@@ -1,3 +1,6 @@
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -33,7 +36,8 @@ int explain(int argc, char** argv) {
   CLI::App* run = app.add_subcommand(
       "run", "Run one command in a sandbox: mayfly run [options] -- CMD [ARG...]");
   add_run_options(*run, run_options);
-  mayfly::app::add_cache_commands(*app.add_subcommand("cache", "Build caches kept for workspaces."));
+  mayfly::app::add_cache_commands(
+      *app.add_subcommand("cache", "Build caches kept for workspaces."));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -42,9 +46,22 @@ int explain(int argc, char** argv) {
   return 2;
 }
 
+// A descriptor that we open must never get the number of a standard stream that our caller closed:
+// a program's output would go there.
+void fill_standard_streams() {
+  while (true) {
+    const int fd = ::open("/dev/null", O_RDWR);
+    if (fd < 0) return;
+    if (fd <= 2) continue;
+    ::close(fd);
+    return;
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  fill_standard_streams();
   if (const auto code = mayfly::sandbox::helper_main(argc, argv)) return *code;
   const std::string_view subcommand = argc > 1 ? argv[1] : "";
   if (!asks_for_help(argc, argv)) {

@@ -2,9 +2,11 @@
 
 #include <unistd.h>
 
+#include <sys/stat.h>
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <filesystem>
 #include <limits>
 #include <utility>
 
@@ -81,6 +83,30 @@ void set_timeout(sandbox::Limits& limits, milliseconds wall) {
   limits.wall = wall;
 }
 
+// A path that can be shown inside: there, readable by the sandbox's user, and not what every
+// sandbox has of its own.
+Result<std::string> readable_path(const std::string& path) {
+  const auto refuse = [&path](const char* why, const char* remedy) {
+    return fail(bad_option("--read", path, why, remedy));
+  };
+  if (!path.starts_with('/')) return refuse("is not absolute", "give the path from / on");
+  const std::string normal = std::filesystem::path(path).lexically_normal().string();
+  if (normal == "/") return refuse("is everything", "name the directories that are needed");
+  for (const char* own : {"/proc", "/sys", "/dev", "/tmp", "/scratch"}) {
+    if (sandbox::is_within(normal, own) && (normal == own || std::string_view(own) != "/tmp")) {
+      return refuse("is the sandbox's own", "copy what is needed into the workspace");
+    }
+  }
+  struct stat info {};
+  if (::stat(path.c_str(), &info) < 0) return refuse("is not there", "check the spelling");
+  // Root's sandbox is not root.
+  const bool readable =
+      ::geteuid() == 0 ? (info.st_mode & S_IROTH) != 0 : ::access(path.c_str(), R_OK) == 0;
+  if (!readable)
+    return refuse("cannot be read by the sandbox's user", "change its mode, or copy it");
+  return path;
+}
+
 Status apply(const PolicyOptions& options, sandbox::Profile& profile) {
   sandbox::Limits& limits = profile.limits;
   if (!options.timeout_ms.empty()) {
@@ -95,10 +121,7 @@ Status apply(const PolicyOptions& options, sandbox::Profile& profile) {
     limits.output_bytes = TRY(parse_size("--max-output-bytes", options.max_output_bytes));
   }
   for (const std::string& path : options.read) {
-    if (!path.starts_with('/')) {
-      return fail(bad_option("--read", path, "is not absolute", "give the path from / on"));
-    }
-    profile.read.push_back(path);
+    profile.read.push_back(TRY(readable_path(path)));
   }
   return add_environment(options.env, profile.environment);
 }

@@ -60,6 +60,9 @@ Result<sandbox::Report> run_call(RunOptions options, std::unique_ptr<sandbox::Pr
   sandbox::Command command;
   command.argv = std::move(options.command);
   command.cwd = options.cwd.empty() ? cwd_in(*policy) : options.cwd;
+  if (!command.cwd.empty() && command.cwd.front() != '/') {
+    command.cwd = policy->workspaces.front().path + "/" + command.cwd;
+  }
   command.limits = policy->limits;
   const StdinPump pump = TRY(StdinPump::start(command.stdin_pipe));
 

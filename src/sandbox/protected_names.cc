@@ -29,6 +29,7 @@ const std::vector<std::string>& protected_directories() {
       ".amazonq",
       ".opencode",
       ".junie",
+      ".github/agents",
       ".mayfly",
       // Run by a shell's prompt for directories that were trusted once.
       ".mise",

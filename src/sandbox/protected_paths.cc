@@ -89,12 +89,17 @@ Status ProtectedPaths::call_started() {
   return {};
 }
 
+// Without the turn the workspace is repaired all the same: that can be done twice.
+std::optional<ProtectionJournal::Turn> ProtectedPaths::try_turn() {
+  if (!journal_) return std::nullopt;
+  auto taken = journal_->take_turn(options_.patience);
+  if (!taken) return std::nullopt;
+  return *std::move(taken);
+}
+
 std::vector<HostCodeFinding> ProtectedPaths::check() {
   const std::lock_guard lock(mutex_);
-  std::optional<ProtectionJournal::Turn> turn;
-  if (journal_) {
-    if (auto taken = journal_->take_turn(options_.patience)) turn.emplace(*std::move(taken));
-  }
+  const std::optional<ProtectionJournal::Turn> turn = try_turn();
   if (turn && running_ > 0) load_replaced();
   std::vector<HostCodeFinding> findings = settle();
   // What could not be written stays as it was: only harmless changes are missing from it.
@@ -104,11 +109,7 @@ std::vector<HostCodeFinding> ProtectedPaths::check() {
 
 std::vector<HostCodeFinding> ProtectedPaths::call_ended() {
   const std::lock_guard lock(mutex_);
-  std::optional<ProtectionJournal::Turn> turn;
-  if (journal_) {
-    // Without the turn the workspace is repaired all the same: that can be done twice.
-    if (auto taken = journal_->take_turn(options_.patience)) turn.emplace(*std::move(taken));
-  }
+  const std::optional<ProtectionJournal::Turn> turn = try_turn();
   if (turn && running_ > 0) load_replaced();
   std::vector<HostCodeFinding> findings = settle();
   if (running_ > 0) {

@@ -89,6 +89,7 @@ class ProtectedPaths {
   ProtectedPaths(const Workspace& workspace, Options options, OwnedFd directory);
 
   void remember();
+  std::optional<ProtectionJournal::Turn> try_turn();
   void add_missing();
   Status begin_recorded();
   Status begin_in_turn(bool alone);

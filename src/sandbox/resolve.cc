@@ -258,11 +258,16 @@ class Resolver {
           std::uint64_t(::sysconf(_SC_PHYS_PAGES)) * std::uint64_t(::sysconf(_SC_PAGESIZE));
       policy_.limits.memory_bytes = std::max<std::uint64_t>(machine / 2, 2ULL << 30);
     }
-    struct rlimit files {};
-    if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
-      policy_.limits.open_files =
-          std::min<std::uint64_t>(policy_.limits.open_files, files.rlim_max);
-    }
+    // An ordinary process cannot raise its own hard limits.
+    const auto lower = [](int resource, std::uint64_t& limit) {
+      struct rlimit hard {};
+      if (::getrlimit(static_cast<__rlimit_resource>(resource), &hard) == 0) {
+        limit = std::min<std::uint64_t>(limit, hard.rlim_max);
+      }
+    };
+    lower(RLIMIT_NOFILE, policy_.limits.open_files);
+    lower(RLIMIT_NPROC, policy_.limits.processes);
+    lower(RLIMIT_FSIZE, policy_.limits.file_bytes);
   }
 
   const Profile& profile_;

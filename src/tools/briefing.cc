@@ -18,8 +18,9 @@ std::string workspace_lines(const Briefing& briefing) {
   for (std::string& path : shown) path = text::shorten(text::one_line(path), 200);
   const std::string access = briefing.workspace_writable ? "read-write" : "read-only";
   return "- Workspace: " + text::join(shown, ", ") + more + " (" + access +
-         ", the same path inside and outside; commands start there). Files that would run code on "
-         "the host, such as .git/hooks, .vscode and .envrc, cannot be changed.\n";
+         ", the same path inside and outside; commands start there). What would run code on the "
+         "host (git hooks and configuration; .vscode, .envrc and such at its top) cannot be "
+         "changed.\n";
 }
 
 std::string limit_line(const sandbox::Limits& limits) {
@@ -53,7 +54,9 @@ std::string instructions(const Briefing& briefing) {
   std::string out =
       "Mayfly runs every tool call in a fresh Linux sandbox that ends with the call.\n";
   out += workspace_lines(briefing);
-  out += "- Everything else of the host is read-only or absent; the home directory starts empty.\n";
+  out +=
+      "- Everything else of the host is read-only or absent; home is empty but for toolchains and "
+      "build caches.\n";
   out += "- /tmp is new for each call. $SCRATCH (" + std::string(sandbox::kScratchPath) +
          ") keeps files between calls until the server ends.\n";
   out += briefing.network ? "- Network: as the profile allows.\n"

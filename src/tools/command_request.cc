@@ -98,8 +98,7 @@ Status parse_limits(const Json& arguments, sandbox::Limits& limits) {
     std::uint64_t& limit = limits.*field.value;
     if (number > limit) {
       return fail(above_ceiling(std::string("limits.") + field.name, number, limit,
-                                "a call can only lower a limit; the operator raises it in the "
-                                "profile or by an option of mayfly serve"));
+                                "a call can only lower a limit"));
     }
     limit = number;
   }
@@ -116,8 +115,9 @@ Status parse_timeout(const Json& arguments, Place place, sandbox::Limits& limits
     const bool fits_a_job = wanted <= limits.job_wall;
     return fail(above_ceiling("timeout_ms", static_cast<std::uint64_t>(wanted.count()),
                               static_cast<std::uint64_t>(ceiling.count()),
-                              fits_a_job
-                                  ? "with background: true it may run that long"
+                              fits_a_job ? "with background: true it may run that long"
+                              : place == Place::kBackground
+                                  ? "the operator raises it with mayfly serve --job-timeout-ms"
                                   : "the operator raises it with mayfly serve --timeout-ms"));
   }
   limits.wall = std::min(wanted, limits.wall);

@@ -42,7 +42,8 @@ Json limits(const sandbox::Report& report) {
   for (const sandbox::LimitUse& limit : report.limits) {
     Json entry = {{"name", limit.name}, {"limit", limit.limit}};
     if (limit.used) entry["used"] = *limit.used;
-    entry["reached"] = limit.reached;
+    // What was not measured may have been reached all the same.
+    if (limit.used || limit.reached) entry["reached"] = limit.reached;
     out.push_back(std::move(entry));
   }
   return out;

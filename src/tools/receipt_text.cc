@@ -130,12 +130,11 @@ std::string receipt_text(const Snapshot& call, ReceiptForm form) {
                         std::to_string(next_offset(call).value_or(0)));
   }
 
+  // All facts come before the first empty line, and what the program printed after it: it cannot
+  // add to them, whatever it prints.
   std::string out = headline(call);
+  if (!notes.empty()) out += "\n" + notes;
   if (!body.empty()) out += "\n\n" + body;
-  if (!notes.empty()) {
-    add_line(out, "---\n");
-    out += notes;
-  }
   if (form == ReceiptForm::kFull && !call.running()) {
     add_line(out, "--- receipt\n" + mcp::dump_json(call.outcome->full_receipt));
   }

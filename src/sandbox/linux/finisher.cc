@@ -7,10 +7,12 @@ Violation host_code(const HostCodeFinding& finding, const std::string& profile) 
   Violation violation;
   violation.kind = ViolationKind::kHostCode;
   violation.operation = finding.what;
-  violation.target = describe(finding);
+  violation.target = finding.path;
   violation.rule = profile + ": protected paths";
   violation.remedy =
-      "Programs of the host run what is there: ask the operator to make this change outside Mayfly";
+      describe(finding) +
+      ". Programs of the host run what is there: ask the operator to make this change "
+      "outside Mayfly";
   return violation;
 }
 

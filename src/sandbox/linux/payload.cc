@@ -188,15 +188,30 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
   return result;
 }
 
+const char* remedy_for(const std::string& program, int number) {
+  const bool is_path = program.find('/') != std::string::npos;
+  switch (number) {
+    case ENOENT:
+    case ENOTDIR:
+      return is_path ? "Give a path that is visible inside; of a script, the interpreter behind #! "
+                       "must be there too"
+                     : "Give the name of a program on the sandbox's PATH, or a path";
+    case E2BIG:
+      return "Arguments and environment are too long together, or one of them is longer than 128 "
+             "KiB: send it as stdin or write it to a file";
+    case ENOEXEC:
+      return "Start the file with #! and its interpreter";
+    default:
+      return "Name a file, not a directory, and make it executable";
+  }
+}
+
 Error not_started(const std::string& program, int number) {
   Error error = system_error("exec " + text::one_line(program), number);
   error.code = ErrorCode::kProgramNotStarted;
   error.field = "command";
   error.value = text::one_line(program);
-  error.remedy =
-      number == ENOENT
-          ? "Give the name of a program on the sandbox's PATH, or a path that is visible inside"
-          : "Make the file executable and start it with #! and its interpreter";
+  error.remedy = remedy_for(program, number);
   return error;
 }
 

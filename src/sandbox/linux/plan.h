@@ -35,20 +35,8 @@ enum class RootOpKind : std::uint8_t {
   kSymlink,    // target, text: what it points to
   kFile,       // target, text: its content
   kCopy,       // target, text: the host file that is copied now
-  kMount,      // target, source
+  kMount,      // target, source; mode 0: the mount point is there
   kTmpfs,      // target, bytes, mode: lives as long as the zygote
-};
-
-// One step of building the root that all calls of a zygote share. It is read-only once built.
-struct RootOp {
-  RootOpKind kind = RootOpKind::kDirectory;
-  std::string target;  // absolute path inside
-  std::string text;
-  std::uint32_t source = 0;
-  std::uint32_t mode = 0755;
-  std::uint64_t bytes = 0;
-
-  bool operator==(const RootOp&) const = default;
 };
 
 enum class CallOpKind : std::uint8_t {
@@ -64,17 +52,22 @@ enum class CallOpKind : std::uint8_t {
 // The one private tmpfs whose size is Limits::shm_bytes; that of the others is tmp_bytes.
 inline constexpr const char* kSharedMemory = "/dev/shm";
 
-// One step of what every call gets for itself.
-struct CallOp {
-  CallOpKind kind = CallOpKind::kTmpfs;
-  std::string target;
-  std::string text;
+// One step. What a field means, and whether it means anything, depends on the kind.
+template <typename Kind>
+struct Op {
+  Kind kind{};
+  std::string target{};  // absolute path inside
+  std::string text{};
   std::uint32_t source = 0;
-  std::uint32_t mode = 0755;
+  std::uint32_t mode = 0;
   std::uint64_t bytes = 0;
 
-  bool operator==(const CallOp&) const = default;
+  bool operator==(const Op&) const = default;
 };
+// Building the root that all calls of a zygote share; it is read-only once built.
+using RootOp = Op<RootOpKind>;
+// What every call gets for itself.
+using CallOp = Op<CallOpKind>;
 
 // A compiled seccomp filter: an array of struct sock_filter.
 struct FilterProgram {

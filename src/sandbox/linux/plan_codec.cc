@@ -44,16 +44,15 @@ Source read_source(Reader& in) {
   return source;
 }
 
-// RootOp and CallOp have the same fields.
-template <typename Op>
-void write_op(Writer& out, const Op& op) {
+template <typename Kind>
+void write_op(Writer& out, const Op<Kind>& op) {
   out.put(op.kind).put(op.target).put(op.text).put(op.source).put(op.mode).put(op.bytes);
 }
 
-template <typename Op>
-Op read_op(Reader& in) {
-  Op op;
-  op.kind = in.get<decltype(op.kind)>();
+template <typename Kind>
+Op<Kind> read_op(Reader& in) {
+  Op<Kind> op;
+  op.kind = in.get<Kind>();
   op.target = in.get<std::string>();
   op.text = in.get<std::string>();
   op.source = in.get<std::uint32_t>();
@@ -88,8 +87,8 @@ std::string encode(const RootPlan& plan) {
   Writer out;
   write(out, plan.identity);
   write_all(out, plan.sources, [](Writer& w, const Source& s) { write(w, s); });
-  write_all(out, plan.root_ops, write_op<RootOp>);
-  write_all(out, plan.call_ops, write_op<CallOp>);
+  write_all(out, plan.root_ops, write_op<RootOpKind>);
+  write_all(out, plan.call_ops, write_op<CallOpKind>);
   write_all(out, plan.filters,
             [](Writer& w, const FilterProgram& f) { w.put(f.bytes).put(f.listener); });
   return out.take();
@@ -100,8 +99,8 @@ Result<RootPlan> decode_root_plan(std::string_view bytes) {
   RootPlan plan;
   plan.identity = read_identity(in);
   plan.sources = read_all<Source>(in, read_source);
-  plan.root_ops = read_all<RootOp>(in, read_op<RootOp>);
-  plan.call_ops = read_all<CallOp>(in, read_op<CallOp>);
+  plan.root_ops = read_all<RootOp>(in, read_op<RootOpKind>);
+  plan.call_ops = read_all<CallOp>(in, read_op<CallOpKind>);
   plan.filters = read_all<FilterProgram>(in, [](Reader& r) {
     FilterProgram filter;
     filter.bytes = r.get<std::string>();

@@ -53,7 +53,7 @@ class RootPlanner {
     });
   }
   bool is_mounted_over(const std::string& path) const;
-  void directory(const std::string& path, std::uint32_t mode = 0755);
+  void directory(const std::string& path);
 
   const Policy& policy_;
   const Surroundings& surroundings_;
@@ -62,11 +62,8 @@ class RootPlanner {
   std::vector<std::string> mounted_;  // destinations of what has been mounted so far
 };
 
-void RootPlanner::directory(const std::string& path, std::uint32_t mode) {
-  RootOp op;
-  op.target = path;
-  op.mode = mode;
-  plan_.root_ops.push_back(std::move(op));
+void RootPlanner::directory(const std::string& path) {
+  plan_.root_ops.push_back({.kind = RootOpKind::kDirectory, .target = path, .mode = 0755});
 }
 
 // Whether `path` lies in what every call gets anew.
@@ -104,12 +101,8 @@ void RootPlanner::add_skeleton() {
        {"/proc", "/dev", "/dev/pts", "/dev/shm", "/etc", "/run", "/tmp", "/var"}) {
     directory(path);
   }
-  const auto link = [this](const char* path, const char* target) {
-    RootOp op;
-    op.kind = RootOpKind::kSymlink;
-    op.target = path;
-    op.text = target;
-    plan_.root_ops.push_back(std::move(op));
+  const auto link = [this](const std::string& path, const std::string& target) {
+    plan_.root_ops.push_back({.kind = RootOpKind::kSymlink, .target = path, .text = target});
   };
   link("/dev/fd", "/proc/self/fd");
   link("/dev/stdin", "/proc/self/fd/0");
@@ -118,22 +111,19 @@ void RootPlanner::add_skeleton() {
   link("/dev/ptmx", "pts/ptmx");
   if (!has_own_var_tmp()) link("/var/tmp", "/tmp");
   link("/var/run", "/run");
-  for (const auto& [path, target] : policy_.links) link(path.c_str(), target.c_str());
-  RootOp scratch;
-  scratch.kind = RootOpKind::kTmpfs;
-  scratch.target = kScratchPath;
-  scratch.mode = 0700;
-  scratch.bytes = policy_.limits.tmp_bytes;
-  plan_.root_ops.push_back(std::move(scratch));
+  for (const auto& [path, target] : policy_.links) link(path, target);
+  plan_.root_ops.push_back({.kind = RootOpKind::kTmpfs,
+                            .target = kScratchPath,
+                            .mode = 0700,
+                            .bytes = policy_.limits.tmp_bytes});
 }
 
 Status RootPlanner::add_devices() {
   for (const char* name : kDevices) {
-    RootOp op;
-    op.kind = RootOpKind::kMount;
-    op.target = std::string("/dev/") + name;
-    op.source = TRY(add_source(op.target, false, false, "device"));
-    plan_.root_ops.push_back(std::move(op));
+    const std::string path = std::string("/dev/") + name;
+    const std::uint32_t source = TRY(add_source(path, false, false, "device"));
+    plan_.root_ops.push_back(
+        {.kind = RootOpKind::kMount, .target = path, .source = source, .mode = 0755});
   }
   return {};
 }
@@ -141,18 +131,12 @@ Status RootPlanner::add_devices() {
 void RootPlanner::add_private_mounts() {
   const auto tmpfs = [this](const std::string& target, std::uint64_t bytes, std::uint32_t mode) {
     if (is_private(target)) {
-      CallOp made;
-      made.kind = CallOpKind::kDirectory;
-      made.target = target;
-      plan_.call_ops.push_back(std::move(made));
+      plan_.call_ops.push_back({.kind = CallOpKind::kDirectory, .target = target, .mode = 0755});
     } else {
       directory(target);
     }
-    CallOp op;
-    op.target = target;
-    op.bytes = bytes;
-    op.mode = mode;
-    plan_.call_ops.push_back(std::move(op));
+    plan_.call_ops.push_back(
+        {.kind = CallOpKind::kTmpfs, .target = target, .mode = mode, .bytes = bytes});
   };
   tmpfs("/tmp", policy_.limits.tmp_bytes, 01777);
   tmpfs(kSharedMemory, policy_.limits.shm_bytes, 01777);
@@ -168,30 +152,24 @@ Status RootPlanner::add_mounts() {
     const bool copied = read_only && !mapped && is_within(rule.destination, "/etc") &&
                         S_ISREG(TRY(sys::stat(rule.source)).st_mode);
     if (copied) {
-      RootOp op;
-      op.kind = RootOpKind::kCopy;
-      op.target = rule.destination;
-      op.text = rule.source;
-      op.mode = 0644;
-      plan_.root_ops.push_back(std::move(op));
+      plan_.root_ops.push_back({.kind = RootOpKind::kCopy,
+                                .target = rule.destination,
+                                .text = rule.source,
+                                .mode = 0644});
       continue;
     }
     const std::uint32_t source = TRY(add_source(rule.source, read_only, mapped, rule.rule));
-    const std::uint32_t make_point = is_mounted_over(rule.destination) ? 0 : 0755;
+    const std::uint32_t point = is_mounted_over(rule.destination) ? 0 : 0755;
     if (is_private(rule.destination)) {
-      CallOp op;
-      op.kind = CallOpKind::kMount;
-      op.target = rule.destination;
-      op.source = source;
-      op.mode = make_point;
-      plan_.call_ops.push_back(std::move(op));
+      plan_.call_ops.push_back({.kind = CallOpKind::kMount,
+                                .target = rule.destination,
+                                .source = source,
+                                .mode = point});
     } else {
-      RootOp op;
-      op.kind = RootOpKind::kMount;
-      op.target = rule.destination;
-      op.source = source;
-      op.mode = make_point;
-      plan_.root_ops.push_back(std::move(op));
+      plan_.root_ops.push_back({.kind = RootOpKind::kMount,
+                                .target = rule.destination,
+                                .source = source,
+                                .mode = point});
     }
     mounted_.push_back(rule.destination);
   }
@@ -200,22 +178,14 @@ Status RootPlanner::add_mounts() {
 
 void RootPlanner::add_generated() {
   for (const GeneratedFile& file : policy_.files) {
-    RootOp op;
-    op.kind = RootOpKind::kFile;
-    op.target = file.path;
-    op.text = file.content;
-    op.mode = 0644;
-    plan_.root_ops.push_back(std::move(op));
+    plan_.root_ops.push_back(
+        {.kind = RootOpKind::kFile, .target = file.path, .text = file.content, .mode = 0644});
   }
 }
 
 void RootPlanner::add_protection() {
   const auto add = [this](CallOpKind kind, std::string target, std::string text = "") {
-    CallOp op;
-    op.kind = kind;
-    op.target = std::move(target);
-    op.text = std::move(text);
-    plan_.call_ops.push_back(std::move(op));
+    plan_.call_ops.push_back({.kind = kind, .target = std::move(target), .text = std::move(text)});
   };
   add(CallOpKind::kDevpts, "/dev/pts");
   add(CallOpKind::kProc, "/proc");

@@ -142,6 +142,8 @@ Report RunningCall::report() const {
     report.unavailable.push_back({"peak_processes", "the call ended before the first sample"});
   }
   report.unavailable.push_back({"bytes_read, bytes_written", "needs a cgroup, not used yet"});
+  report.unavailable.push_back({"use of open_files, file_bytes, tmp_bytes, shm_bytes",
+                                "the kernel enforces these limits without telling us"});
 
   if (failure.has_value() && !killed_for.has_value()) {
     report.ended_by = EndedBy::kSetup;
@@ -168,7 +170,8 @@ Report RunningCall::report() const {
   limit("wall_ms", millis(limits.wall), millis(report.usage.wall),
         report.ended_by == EndedBy::kTimeout);
   limit("memory_bytes", limits.memory_bytes, report.usage.peak_memory_bytes,
-        report.ended_by == EndedBy::kMemory);
+        report.ended_by == EndedBy::kMemory ||
+            report.usage.peak_memory_bytes.value_or(0) > limits.memory_bytes);
   limit("processes", limits.processes, report.usage.peak_processes,
         watched_processes >= limits.processes);
   limit("output_bytes", limits.output_bytes, output_total, report.ended_by == EndedBy::kOutput);
