@@ -50,8 +50,8 @@ if [ "$(id -u)" -ne 0 ]; then user_variants=(-LE as_user); fi  # they are what r
 
 section "build"
 if must "the build" scripts/build.sh release; then
-  section "unit tests and layers"
-  run_ctest unit build 'unit|layers' "${user_variants[@]}"
+  section "unit tests, layers, conversations and documents"
+  run_ctest unit build 'unit|layers|protocol' "${user_variants[@]}"
 
   section "sandboxes, attacks and posture"
   run_ctest sandbox build sandbox "${user_variants[@]}"

@@ -81,6 +81,10 @@ class FakeCall : public sandbox::Call {
 
 class FakeEngine : public sandbox::Engine {
  public:
+  // As the real one: what still runs is killed, and told so.
+  ~FakeEngine() override {
+    for (const std::shared_ptr<FakeCall>& call : calls) call->cancel();
+  }
   Result<std::shared_ptr<sandbox::Call>> start(std::shared_ptr<const sandbox::Policy> policy,
                                                sandbox::Command command,
                                                sandbox::CallObserver observer) override {
