@@ -61,8 +61,9 @@ void set(Environment& environment, const std::string& name, const std::string& v
 Status add_environment(const std::vector<std::string>& options, Environment& environment) {
   for (const std::string& option : options) {
     const std::size_t equals = option.find('=');
-    if (equals == 0 || option.empty()) {
-      return fail(bad_option("--env", option, "has no name", "write NAME=value, or NAME"));
+    if (!text::is_variable_name(std::string_view(option).substr(0, equals))) {
+      return fail(bad_option("--env", option, "has no name that a variable can have",
+                             "write NAME=value, or NAME, of letters, digits and _"));
     }
     if (equals != std::string::npos) {
       set(environment, option.substr(0, equals), option.substr(equals + 1));

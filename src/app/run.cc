@@ -93,7 +93,7 @@ void add_run_options(CLI::App& command, RunOptions& options) {
       ->option_text("DIR");
   command.add_flag("--json", options.json,
                    "print one JSON object: the full receipt, with stdout and stderr inside");
-  command.add_flag("-q,--quiet", options.quiet, "no lines of our own on stderr");
+  command.add_flag("-q,--quiet", options.quiet, "no receipt lines on stderr; errors only");
 }
 
 int run(int argc, char** argv) {

@@ -30,6 +30,9 @@ std::string human_bytes(unsigned long long bytes);
 std::vector<std::string> split(std::string_view text, char separator);
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 
+// Whether shells take it as the name of a variable: letters, digits and _, no digit first.
+bool is_variable_name(std::string_view name);
+
 // The candidate nearest to `word` by edit distance, or empty if none is near enough to suggest.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 

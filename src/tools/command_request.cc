@@ -60,19 +60,11 @@ Result<std::string> parse_cwd(const Json& arguments, const sandbox::Policy& poli
   return policy.workspaces.front().path + "/" + path;
 }
 
-bool is_name(const std::string& text) {
-  const auto letter = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-  };
-  const auto rest = [&](char c) { return letter(c) || (c >= '0' && c <= '9'); };
-  return !text.empty() && letter(text[0]) && std::all_of(text.begin(), text.end(), rest);
-}
-
 Status parse_environment(const Json& arguments, sandbox::Command& command) {
   const Json* env = member(arguments, "env");
   if (env == nullptr) return {};
   for (const auto& [name, value] : env->items()) {
-    if (!is_name(name)) {
+    if (!text::is_variable_name(name)) {
       return fail(bad_argument("env", name, "is no name for an environment variable",
                                "use letters, digits and _, no digit first"));
     }

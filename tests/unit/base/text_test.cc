@@ -13,6 +13,11 @@ using std::string_literals::operator""s;
 
 const std::string kBad = "\xEF\xBF\xBD";
 
+TEST_CASE("a variable's name is letters, digits and underscores, and no digit first") {
+  for (const char* good : {"PATH", "_", "a1", "LD_PRELOAD"}) CHECK(text::is_variable_name(good));
+  for (const char* bad : {"", "1A", "A B", "A=B", "-"}) CHECK_FALSE(text::is_variable_name(bad));
+}
+
 TEST_CASE("well-formed UTF-8 of every length is left as it is") {
   for (const std::string& text : {""s, "plain"s, "\0zero"s, "\xC3\xA9"s, "\xE2\x82\xAC"s,
                                   "\xF0\x9F\x90\x9B"s, "\xF4\x8F\xBF\xBF"s, "\xED\x9F\xBF"s}) {
