@@ -62,7 +62,6 @@ Result<OwnedFd> new_mount(const char* type, const std::vector<std::string>& opti
                           unsigned attributes);
 
 Status unshare(int flags);
-Status setns(int fd, int flags);
 Result<OwnedFd> pidfd_open(pid_t pid);
 Status pidfd_send_signal(int pidfd, int signal);
 Status close_range(unsigned first, unsigned last);

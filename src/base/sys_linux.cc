@@ -189,8 +189,6 @@ Result<OwnedFd> new_mount(const char* type, const std::vector<std::string>& opti
 
 Status unshare(int flags) { return checked(::unshare(flags), "unshare", "namespaces"); }
 
-Status setns(int fd, int flags) { return checked(::setns(fd, flags), "setns", "namespace"); }
-
 Result<OwnedFd> pidfd_open(pid_t pid) {
   return owned(syscall(SYS_pidfd_open, pid, 0), "pidfd_open", std::to_string(pid));
 }

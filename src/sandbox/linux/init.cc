@@ -1,5 +1,6 @@
 #include "sandbox/linux/init.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <poll.h>
@@ -13,6 +14,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
+#include <set>
+#include <string_view>
 
 #include "base/sys.h"
 #include "sandbox/linux/call_mounts.h"
@@ -134,9 +138,25 @@ bool reap(pid_t program, int& status) {
   }
 }
 
+// Whether the program leaves files in /tmp, beside what we mounted there.
+bool left_files_in_tmp(const RootPlan& root) {
+  static constexpr std::string_view kTmp = "/tmp/";
+  std::set<std::string> ours = {".", ".."};
+  for (const CallOp& op : root.call_ops) {
+    if (!op.target.starts_with(kTmp)) continue;
+    ours.insert(op.target.substr(kTmp.size(), op.target.find('/', kTmp.size()) - kTmp.size()));
+  }
+  const std::unique_ptr<DIR, int (*)(DIR*)> list(::opendir("/tmp"), ::closedir);
+  if (list == nullptr) return false;
+  while (const dirent* entry = ::readdir(list.get())) {
+    if (ours.count(entry->d_name) == 0) return true;
+  }
+  return false;
+}
+
 // Waits for the program's end. What still runs then dies with init.
-[[noreturn]] void serve_until_end(pid_t program, const InitInputs& inputs, int signals,
-                                  MemoryWatch watch) {
+[[noreturn]] void serve_until_end(pid_t program, const RootPlan& root, const InitInputs& inputs,
+                                  int signals, MemoryWatch watch) {
   Note ended;
   ended.kind = Kind::kExited;
   while (true) {
@@ -165,6 +185,7 @@ bool reap(pid_t program, int& status) {
   }
   ended.bytes = watch.peak_bytes();
   ended.peak_processes = watch.peak_processes();
+  ended.left_files_in_tmp = left_files_in_tmp(root);
   tell(inputs, ended);
   ::_exit(0);
 }
@@ -197,7 +218,7 @@ void init_main(const RootPlan& root, InitInputs inputs) {
   sigemptyset(&children);
   sigaddset(&children, SIGCHLD);
   const OwnedFd signals(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
-  serve_until_end(started->program, inputs, signals.get(),
+  serve_until_end(started->program, root, inputs, signals.get(),
                   MemoryWatch(started->call.limits.memory_bytes, temporary_directories(root)));
 }
 

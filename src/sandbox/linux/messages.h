@@ -45,6 +45,7 @@ struct Note {
   std::int32_t wait_status = 0;
   std::uint64_t bytes = 0;  // kOverMemory: what was seen; kExited: the peak that was seen
   std::uint64_t peak_processes = 0;
+  bool left_files_in_tmp = false;  // kExited
   struct rusage usage {};
   std::vector<StageTime> stages;
   Error error;

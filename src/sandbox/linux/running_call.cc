@@ -78,6 +78,7 @@ void RunningCall::take_note(const Note& note) {
       break;
     case Kind::kExited:
       program_status = note.wait_status;
+      left_files_in_tmp = note.left_files_in_tmp;
       [[fallthrough]];
     case Kind::kOverMemory:
       watched_peak = std::max(watched_peak, note.bytes);
@@ -123,6 +124,7 @@ Report RunningCall::report() const {
   report.err = streams[1];
   report.violations = violations;
   report.violations_total = violations_total;
+  report.left_files_in_tmp = left_files_in_tmp;
   report.usage.setup = stages;
   report.usage.wall = std::chrono::duration_cast<microseconds>(finished - began);
 

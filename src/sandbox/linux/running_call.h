@@ -48,6 +48,7 @@ struct RunningCall {
   std::optional<Error> failure;
   std::uint64_t watched_peak = 0;
   std::uint64_t watched_processes = 0;
+  bool left_files_in_tmp = false;
   std::vector<StageTime> stages;
 
   std::vector<Violation> violations;
