@@ -90,6 +90,7 @@ class LinuxEngine final : public Engine {
   void trim_once(const std::string& cache_root);
   Result<std::vector<std::shared_ptr<ProtectedPaths>>> guards_for(const Policy& policy);
   void watch(int fd, Role role, std::uint64_t number) const;
+  void wake() const;
 
   // All below run in the loop's thread.
   void loop();
@@ -166,8 +167,7 @@ LinuxEngine::~LinuxEngine() {
       const std::lock_guard lock(mutex_);
       stopping_ = true;
     }
-    const std::uint64_t one = 1;
-    (void)!::write(wake_.get(), &one, sizeof one);
+    wake();
     thread_.join();
   }
   finisher_.drain();
@@ -198,6 +198,11 @@ void LinuxEngine::watch(int fd, Role role, std::uint64_t number) const {
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
 }
 
+void LinuxEngine::wake() const {
+  const std::uint64_t one = 1;
+  (void)!::write(wake_.get(), &one, sizeof one);
+}
+
 void LinuxEngine::post(std::uint64_t number, std::function<void(RunningCall&)> action) {
   {
     const std::lock_guard lock(mutex_);
@@ -206,8 +211,7 @@ void LinuxEngine::post(std::uint64_t number, std::function<void(RunningCall&)> a
       if (found != calls_.end()) action(*found->second);
     });
   }
-  const std::uint64_t one = 1;
-  (void)!::write(wake_.get(), &one, sizeof one);
+  wake();
 }
 
 void LinuxEngine::retire_idle_zygote() {
@@ -348,6 +352,7 @@ Result<std::shared_ptr<Call>> LinuxEngine::start(std::shared_ptr<const Policy> p
   ++zygote->calls;
   zygote->last_used = call->began;
   call->zygote = zygote->number;
+  call->policy_digest = zygote->digest;
   call->number = next_number_++;
   call->admission = admission;
   auto handle = std::make_shared<Handle>(*this, *call);
@@ -369,8 +374,7 @@ Result<std::shared_ptr<Call>> LinuxEngine::start(std::shared_ptr<const Policy> p
       finish(call->number);
     });
   }
-  const std::uint64_t one = 1;
-  (void)!::write(wake_.get(), &one, sizeof one);
+  wake();
   return handle;
 }
 

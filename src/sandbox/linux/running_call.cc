@@ -119,7 +119,7 @@ Report RunningCall::report() const {
   Report report;
   report.call_id = id;
   report.profile = policy->profile;
-  report.policy_digest = digest(*policy);
+  report.policy_digest = policy_digest;
   report.out = streams[0];
   report.err = streams[1];
   report.violations = violations;

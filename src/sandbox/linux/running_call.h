@@ -24,6 +24,7 @@ struct RunningCall {
   std::uint64_t number = 0;
   std::string id;
   std::shared_ptr<const Policy> policy;
+  std::string policy_digest;
   Limits limits;
   CallObserver observer;
   std::uint64_t zygote = 0;
