@@ -22,6 +22,7 @@ struct Command {
   std::optional<std::string> stdin_bytes;                        // absent: stdin is at end of file
   OwnedFd stdin_pipe;  // instead of stdin_bytes: a pipe's read end that somebody feeds
   Limits limits;       // the policy's, lowered
+  std::string caller;  // who asks: places are shared out fairly between callers
 };
 
 // What a running call tells its owner. All are called in the engine's thread and must not block.
@@ -54,14 +55,17 @@ class Call {
 class Engine {
  public:
   virtual ~Engine() = default;
-  // E2002 at once if this host cannot enforce the policy; E4001 if `max_calls` already run.
+  // E2002 at once if this host cannot enforce the policy; E4001, with the wait to expect, if
+  // `max_calls` run and `max_queued` wait. One that has to wait is accepted, and launched when its
+  // turn comes: callers take turns, however many calls each has waiting.
   // Everything that fails later reaches `observer.on_finish` as a setup_error.
   virtual Result<std::shared_ptr<Call>> start(std::shared_ptr<const Policy> policy, Command command,
                                               CallObserver observer) = 0;
 };
 
 struct EngineOptions {
-  int max_calls = 64;
+  int max_calls = 64;             // running at once
+  int max_queued = 64;            // waiting for a place, all callers together
   milliseconds kill_grace{2000};  // between TERM and KILL
   std::string state_root;         // what must outlive a killed server; empty: nothing does
 };

@@ -17,10 +17,14 @@ std::string limits_text(const Limits& limits) {
   };
   add("wall_ms", static_cast<std::uint64_t>(limits.wall.count()));
   add("job_wall_ms", static_cast<std::uint64_t>(limits.job_wall.count()));
+  add("cpu_ms", static_cast<std::uint64_t>(limits.cpu.count()));
+  add("cpu_percent", limits.cpu_percent);
   add("memory_bytes", limits.memory_bytes);
   add("processes", limits.processes);
   add("open_files", limits.open_files);
   add("file_bytes", limits.file_bytes);
+  add("disk_bytes", limits.disk_bytes);
+  add("io_bytes_per_second", limits.io_bytes_per_second);
   add("tmp_bytes", limits.tmp_bytes);
   add("shm_bytes", limits.shm_bytes);
   add("output_bytes", limits.output_bytes);
@@ -60,6 +64,10 @@ std::string to_text(const Policy& policy) {
     out += "env " + name + "=" + text::one_line(value) + "\n";
   }
   out += "network none\n";
+  out += std::string("tier at least ") + to_string(policy.weakest_tier) + "\n";
+  out += std::string("tracing ") + (policy.tracing ? "of its own" : "none") + "\n";
+  if (policy.accepts_watched.memory) out += "watched memory_bytes\n";
+  if (policy.accepts_watched.cpu_time) out += "watched cpu_ms\n";
   return out + limits_text(policy.limits);
 }
 

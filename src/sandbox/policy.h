@@ -80,6 +80,9 @@ struct Policy {
   std::vector<std::pair<std::string, std::string>> environment;  // complete, sorted by name
   NetworkMode network = NetworkMode::kNone;
   Limits limits;  // memory_bytes resolved, open_files within the hard limit
+  Watched accepts_watched;
+  Tier weakest_tier = Tier::kFull;
+  bool tracing = true;
 
   bool operator==(const Policy&) const = default;
 };

@@ -79,13 +79,30 @@ Profile readonly_profile() {
   return profile;
 }
 
+Profile strict_profile() {
+  Profile profile = readonly_profile();
+  profile.name = "strict";
+  profile.description =
+      "For code that nobody has read: as readonly, without toolchains of the home directory and "
+      "without tracing, and only on hosts where the kernel itself enforces every limit.";
+  profile.toolchains = ToolchainSearch::kOff;
+  profile.tracing = false;
+  profile.accepts_watched = {false, false};
+  profile.limits.memory_bytes = 1ULL << 30;
+  profile.limits.processes = 128;
+  return profile;
+}
+
 }  // namespace
 
-std::vector<std::string> shipped_profiles() { return {"default", "readonly"}; }
+const char* to_string(Tier tier) { return tier == Tier::kFull ? "full" : "landlock"; }
+
+std::vector<std::string> shipped_profiles() { return {"default", "readonly", "strict"}; }
 
 Result<Profile> find_profile(const std::string& name) {
   if (name == "default") return default_profile();
   if (name == "readonly") return readonly_profile();
+  if (name == "strict") return strict_profile();
   const std::string near = text::nearest(name, shipped_profiles());
   return fail(input_error(ErrorCode::kUnknownProfile, "profile", name, "there is no such profile",
                           near.empty() ? "Use one of: " + text::join(shipped_profiles(), ", ")

@@ -57,12 +57,23 @@ struct Unavailable {
   std::string why;
 };
 
+// How long some process of the call waited for a resource (PSI, Linux 4.20, cgroup v2).
+struct Pressure {
+  microseconds cpu{0};
+  microseconds memory{0};
+  microseconds io{0};
+};
+
 struct Usage {
   microseconds wall{0};
   microseconds user{0};
   microseconds system{0};
   std::optional<std::uint64_t> peak_memory_bytes;
   std::optional<std::uint64_t> peak_processes;
+  std::optional<std::uint64_t> bytes_read;  // from storage, not from the page cache
+  std::optional<std::uint64_t> bytes_written;
+  std::optional<std::uint64_t> disk_bytes;  // what counts against Limits::disk_bytes
+  std::optional<Pressure> pressure;
   std::uint64_t voluntary_switches = 0;
   std::uint64_t involuntary_switches = 0;
   std::uint64_t minor_faults = 0;
@@ -76,6 +87,14 @@ struct LimitUse {
   std::uint64_t limit = 0;
   std::optional<std::uint64_t> used;
   bool reached = false;
+  std::string enforced_by = {};  // "cgroup v2", "rlimit", "watch at 10 Hz", "supervisor"
+};
+
+// A process that did not end although it was killed: it sits in the kernel and cannot be reached.
+struct Lingering {
+  std::int64_t pid = 0;  // on the host
+  std::string name;
+  std::string state;  // as proc(5) has it: "D"
 };
 
 // One stream of a call's output: kept whole, in memory while small, in an unlinked file after that.
@@ -117,6 +136,7 @@ struct Report {
   std::shared_ptr<OutputStream> out;
   std::shared_ptr<OutputStream> err;
   bool left_files_in_tmp = false;
+  std::vector<Lingering> lingering;
 };
 
 }  // namespace mayfly::sandbox

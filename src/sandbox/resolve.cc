@@ -253,6 +253,9 @@ class Resolver {
 
   void set_limits() {
     policy_.limits = profile_.limits;
+    policy_.accepts_watched = profile_.accepts_watched;
+    policy_.weakest_tier = profile_.weakest_tier;
+    policy_.tracing = profile_.tracing;
     if (policy_.limits.memory_bytes == 0) {
       const std::uint64_t machine =
           std::uint64_t(::sysconf(_SC_PHYS_PAGES)) * std::uint64_t(::sysconf(_SC_PAGESIZE));
