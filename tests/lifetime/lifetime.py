@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "victims"))
-from attack import Failure, adopt_orphans, check_no_orphans  # noqa: E402
+from attack import Failure, adopt_orphans, check_no_orphans, skip  # noqa: E402
 
 MAYFLY = os.environ.get("MAYFLY", "build/mayfly")
 CONTROL = "--no-sandbox-control" in sys.argv
@@ -313,10 +313,57 @@ def waits_in_turn(ground):
         raise Failure("a waiting call was started at the end")
 
 
+@contextlib.contextmanager
+def frozen(pid):
+    """Keeps a process from dying, even of KILL: what the v1 freezer holds does not get as far."""
+    freezer = Path("/sys/fs/cgroup/freezer")
+    if os.geteuid() != 0 or not (freezer / "cgroup.procs").exists():
+        skip("a cgroup v1 freezer that this user may use")
+    group = freezer / f"lifetime-{os.getpid()}"
+    group.mkdir()
+    try:
+        (group / "cgroup.procs").write_text(str(pid))
+        (group / "freezer.state").write_text("FROZEN")
+        wait_until("it is frozen", lambda: (group / "freezer.state").read_text().strip() == "FROZEN")
+        yield
+    finally:
+        (group / "freezer.state").write_text("THAWED")
+        wait_until("it is gone", lambda: not (group / "cgroup.procs").read_text())
+        group.rmdir()
+
+
+def lingering(ground):
+    server = Server(ground, "--max-calls", "1", "--max-queued", "0")
+    number = server.send("touch started; exec sleep 1000", timeout_ms=300, receipt="full")
+    ground.started()
+    program = next(pid for pid in descendants(server.process.pid)
+                   if Path(f"/proc/{pid}/comm").read_text() == "sleep\n")
+    with frozen(program):
+        answer = server.answer(number)["structuredContent"]
+        expect("ended_by", answer["ended_by"], "timeout")
+        if program not in [process["pid"] for process in answer["receipt"]["lingering"]]:
+            raise Failure(f"the receipt does not name process {program}: {answer}")
+        if "lingering" not in answer["note"]:
+            raise Failure(f"the note does not say what lingers: {answer}")
+        # It has its place until it ends.
+        refused = server.call("true")
+        if "E4001" not in refused["content"][0]["text"]:
+            raise Failure(f"what lingers does not count: {refused}")
+    wait_until("the place is free", lambda: "structuredContent" in server.call("true"))
+
+    # A server does not wait for ever for what does not die.
+    number = server.send("touch started; exec sleep 1000")
+    ground.started()
+    program = next(pid for pid in descendants(server.process.pid)
+                   if Path(f"/proc/{pid}/comm").read_text() == "sleep\n")
+    with frozen(program):
+        server.end()
+
+
 def main():
     case = {function.__name__: function for function in (
         killed_run, killed_serve, killed_zygote, killed_early, daemons, ignored_term, stopped, closed_input,
-        hundred_calls, waits_in_turn)}[sys.argv[-1]]
+        hundred_calls, waits_in_turn, lingering)}[sys.argv[-1]]
     adopt_orphans()
     ground = Ground()
     try:
