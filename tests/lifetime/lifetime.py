@@ -10,6 +10,7 @@ a sandbox, and what then is left behind must be seen.
 """
 import collections
 import contextlib
+import glob
 import json
 import os
 import shutil
@@ -241,6 +242,11 @@ def closed_input(ground):
     server.end()
 
 
+def control_groups():
+    """All groups that a Mayfly server of this machine has made, ours and those of other tests."""
+    return {path for path in glob.glob("/sys/fs/cgroup/**/mayfly-*", recursive=True) if os.path.isdir(path)}
+
+
 def resources(server):
     """Everything of a server's that could grow."""
     pid = server.process.pid
@@ -252,6 +258,7 @@ def resources(server):
         seen = {
             "fds": collections.Counter(kind(fd) for fd in os.listdir(f"/proc/{pid}/fd")),
             "processes": len(descendants(pid)),
+            "groups": sum(f"mayfly-{pid}-" in path for path in control_groups()),
             "mounts of the host": len(Path("/proc/self/mountinfo").read_text().splitlines()),
             "mounts of the server": len(Path(f"/proc/{pid}/mountinfo").read_text().splitlines()),
         }
@@ -284,6 +291,26 @@ def hundred_calls(ground):
     threads = len(os.listdir(f"/proc/{server.process.pid}/task"))
     if threads > 16:
         raise Failure(f"the server has {threads} threads")
+    server.end()
+
+
+def thousand_calls(ground):
+    server = Server(ground)
+    for number in [server.send("true") for _ in range(16)]:
+        server.answer(number)
+    before = resources(server)
+    kinds = ["true", "nothing-of-this-name; (setsid sleep 1000 &)", "exit 7", "kill -9 $$",
+             "head -c 300000 /dev/zero > /dev/null", "for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done"]
+    for number in range(500):
+        server.call(kinds[number % len(kinds)], max_output_chars=10)
+    for _ in range(500 // 16 + 1):
+        for number in [server.send(kinds[number % len(kinds)], max_output_chars=10) for number in range(16)]:
+            server.answer(number)
+    with contextlib.suppress(Failure):
+        wait_until("all is as before", lambda: resources(server) == before, pause=0.05)
+    after = resources(server)
+    for name, was in before.items():
+        expect(name, after[name], was)
     server.end()
 
 
@@ -363,7 +390,7 @@ def lingering(ground):
 def main():
     case = {function.__name__: function for function in (
         killed_run, killed_serve, killed_zygote, killed_early, daemons, ignored_term, stopped, closed_input,
-        hundred_calls, waits_in_turn, lingering)}[sys.argv[-1]]
+        hundred_calls, thousand_calls, waits_in_turn, lingering)}[sys.argv[-1]]
     adopt_orphans()
     ground = Ground()
     try:
