@@ -18,10 +18,10 @@ namespace mayfly::sandbox {
 struct ZygoteProcess : Prestart {
   OwnedFd control;
   OwnedFd pidfd;
+  pid_t pid = 0;
 };
 
-// Execs this binary as a zygote: empty environment, fixed argv, /dev/null as standard streams, one
-// socket, a session of its own, all signals blocked. Cheap; it makes nothing before it is
+// Execs a copy of this binary as a zygote (helper_process.h). Cheap; it makes nothing before it is
 // configured.
 Result<std::unique_ptr<ZygoteProcess>> spawn_zygote();
 
