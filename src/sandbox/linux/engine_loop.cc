@@ -15,6 +15,7 @@ namespace mayfly::sandbox {
 namespace {
 
 constexpr std::size_t kReadBytes = 64 * 1024;
+constexpr milliseconds kBetweenLooks{500};
 
 Role role_of(std::uint64_t tag) { return static_cast<Role>(tag >> 56); }
 std::uint64_t number_of(std::uint64_t tag) { return tag & ((1ULL << 56) - 1); }
@@ -31,8 +32,8 @@ bool is_readable(const OwnedFd& fd) {
 int LinuxEngine::milliseconds_to_next_deadline() const {
   std::optional<TimePoint> next;
   for (const auto& [number, call] : calls_) {
-    for (const auto& deadline :
-         {call->terminate_at, call->kill_at, call->give_up_at, call->look_at_cpu}) {
+    for (const auto& deadline : {call->terminate_at, call->kill_at, call->give_up_at,
+                                 call->look_at_cpu, call->look_at_forks}) {
       if (deadline.has_value() && (!next.has_value() || *deadline < *next)) next = deadline;
     }
   }
@@ -49,6 +50,10 @@ void LinuxEngine::meet_deadlines() {
 void LinuxEngine::meet_deadlines_of(RunningCall& call, TimePoint now) {
   const auto due = [now](const std::optional<TimePoint>& at) { return at && *at <= now; };
   if (due(call.look_at_cpu)) call.look_at_cpu_time(now);
+  if (due(call.look_at_forks)) {
+    call.look_at_forks = now + kBetweenLooks;
+    call.look_at_cgroup();
+  }
   if (due(call.kill_at)) call.kill_now();
   if (due(call.terminate_at)) call.end(EndedBy::kTimeout, options_.kill_grace);
   if (!due(call.give_up_at)) return;
@@ -139,9 +144,12 @@ void LinuxEngine::adopt(const std::shared_ptr<RunningCall>& call) {
   watch(call->output[0].get(), Role::kStdout, call->number, EPOLLIN);
   watch(call->output[1].get(), Role::kStderr, call->number, EPOLLIN);
   watch(call->channel.get(), Role::kChannel, call->number, EPOLLIN);
+  if (call->enforcement.cgroup == CgroupVersion::kV1) {
+    call->look_at_forks = call->began + kBetweenLooks;
+  }
   if (call->cgroup != nullptr) {
-    for (const int fd : call->cgroup->event_fds()) {
-      watch(fd, Role::kCgroup, call->number, call->cgroup->event_mask());
+    if (const int events = call->cgroup->event_fd(); events >= 0) {
+      watch(events, Role::kCgroup, call->number, EPOLLIN);
     }
   }
   std::vector<std::function<void(RunningCall&)>> deferred;

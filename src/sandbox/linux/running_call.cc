@@ -50,6 +50,7 @@ void RunningCall::end(EndedBy reason, std::optional<milliseconds> grace) {
   if (!killed_for.has_value()) killed_for = reason;
   terminate_at.reset();
   look_at_cpu.reset();
+  look_at_forks.reset();
   if (!grace.has_value()) return kill_now();
   Note terminate;
   terminate.kind = Kind::kTerminate;
@@ -66,11 +67,12 @@ void RunningCall::look_at_cpu_time(TimePoint now) {
 }
 
 void RunningCall::look_at_cgroup() {
-  for (const int fd : cgroup->event_fds()) cgroup->acknowledge(fd);
-  const CgroupUsage seen = cgroup->usage();
-  if (seen.memory_kills > 0) return end(EndedBy::kMemory, std::nullopt);
+  const CgroupEvents events = cgroup->take_events();
+  if (events.out_of_memory) return end(EndedBy::kMemory, std::nullopt);
   // A program that is refused more often than it may have processes does nothing but fork.
-  if (seen.refused_forks > limits.processes) end(EndedBy::kPids, std::nullopt);
+  if (events.refused_fork && cgroup->usage().refused_forks > limits.processes) {
+    end(EndedBy::kPids, std::nullopt);
+  }
 }
 
 void RunningCall::record(Violation violation) {

@@ -44,13 +44,14 @@ struct RunningCall {
   std::vector<std::function<void(RunningCall&)>> deferred;
 
   TimePoint accepted;
-  TimePoint began;                        // launched
-  TimePoint finished;                     // set once init is reaped
-  std::optional<TimePoint> terminate_at;  // TERM, unless something else ends it sooner
-  std::optional<TimePoint> kill_at;       // KILL
-  std::optional<TimePoint> give_up_at;    // then it is answered although it has not died
-  std::optional<TimePoint> look_at_cpu;   // no sooner can the limit have been reached
-  std::optional<EndedBy> killed_for;      // why we end it, once we do
+  TimePoint began;                         // launched
+  TimePoint finished;                      // set once init is reaped
+  std::optional<TimePoint> terminate_at;   // TERM, unless something else ends it sooner
+  std::optional<TimePoint> kill_at;        // KILL
+  std::optional<TimePoint> give_up_at;     // then it is answered although it has not died
+  std::optional<TimePoint> look_at_cpu;    // no sooner can the limit have been reached
+  std::optional<TimePoint> look_at_forks;  // cgroup v1 does not tell of refused ones by itself
+  std::optional<EndedBy> killed_for;       // why we end it, once we do
 
   bool started = false;
   bool answered = false;                       // its observer was told; its place is still taken

@@ -166,6 +166,7 @@ Status Zygote::configure(sys::Message& message) {
 }
 
 void Zygote::run_init(sys::Message& message) {
+  ::prctl(PR_SET_NAME, "mayfly-init", 0, 0, 0);
   life_.write.reset();
   InitInputs inputs;
   inputs.call_plan = std::move(message.fds[0]);
@@ -188,6 +189,7 @@ void Zygote::wait_parked(const OwnedFd& orders) {
   signals_.reset();
   life_.write.reset();
   helpers_.clear();
+  ::prctl(PR_SET_NAME, "mayfly-parked", 0, 0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   struct pollfd life {
     life_.read.get(), POLLIN, 0

@@ -21,8 +21,7 @@ struct ZygoteProcess : Prestart {
   pid_t pid = 0;
 };
 
-// Execs this binary as a zygote: empty environment, fixed argv, /dev/null as standard streams, one
-// socket, a session of its own, all signals blocked. Cheap; it makes nothing before it is
+// Execs a copy of this binary as a zygote (helper_process.h). Cheap; it makes nothing before it is
 // configured.
 Result<std::unique_ptr<ZygoteProcess>> spawn_zygote();
 
