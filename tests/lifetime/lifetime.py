@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "victims"))
-from attack import Failure, adopt_orphans, check_no_orphans  # noqa: E402
+from attack import Failure, adopt_orphans, check_no_orphans, skip  # noqa: E402
 
 MAYFLY = os.environ.get("MAYFLY", "build/mayfly")
 CONTROL = "--no-sandbox-control" in sys.argv
@@ -97,9 +97,10 @@ def receipt_of(process):
 class Server:
     """`mayfly serve`, spoken to in the modern era."""
 
-    def __init__(self, ground):
-        self.process = ground.start("serve", "--workspace", str(ground.workspace), stdin=subprocess.PIPE)
+    def __init__(self, ground, *options):
+        self.process = ground.start("serve", "--workspace", str(ground.workspace), *options, stdin=subprocess.PIPE)
         self.next = 0
+        self.early = {}
 
     def send(self, script, **more):
         self.next += 1
@@ -111,11 +112,20 @@ class Server:
         self.process.stdin.flush()
         return self.next
 
+    def cancel(self, number):
+        self.process.stdin.write(json.dumps({"jsonrpc": "2.0", "method": "notifications/cancelled",
+                                             "params": {"requestId": number}}) + "\n")
+        self.process.stdin.flush()
+
     def answer(self, number):
+        if number in self.early:
+            return self.early.pop(number)
         for line in self.process.stdout:
             message = json.loads(line)
             if message.get("id") == number:
                 return message["result"]
+            if "result" in message:
+                self.early[message["id"]] = message["result"]
         raise Failure("the server ended without an answer")
 
     def call(self, script, **more):
@@ -277,10 +287,83 @@ def hundred_calls(ground):
     server.end()
 
 
+def waits_in_turn(ground):
+    server = Server(ground, "--max-calls", "1", "--max-queued", "2")
+    first = server.send("touch started; while [ ! -e go ]; do sleep 0.01; done; rm go; echo first")
+    ground.started()
+    second = server.send("echo second")
+    cancelled = server.send("echo never; touch ran")
+    # Both wait: one more is refused at once, with the time to wait.
+    refused = server.call("echo too many")
+    if not refused.get("isError") or "E4001" not in refused["content"][0]["text"]:
+        raise Failure(f"with no place left a call was answered {refused}")
+    server.cancel(cancelled)
+    third = server.send("echo third")  # in the place of the cancelled one
+    (ground.workspace / "go").touch()
+    for number, text in ((first, "first"), (second, "second"), (third, "third")):
+        expect("stdout", server.answer(number)["structuredContent"]["stdout"], text + "\n")
+    if (ground.workspace / "ran").exists():
+        raise Failure("a call that was cancelled while it waited has run")
+    # At the end of input nothing that waits is started.
+    server.send("touch started; sleep 1000")
+    ground.started()
+    server.send("touch ran")
+    server.end()
+    if (ground.workspace / "ran").exists():
+        raise Failure("a waiting call was started at the end")
+
+
+@contextlib.contextmanager
+def frozen(pid):
+    """Keeps a process from dying, even of KILL: what the v1 freezer holds does not get as far."""
+    freezer = Path("/sys/fs/cgroup/freezer")
+    if os.geteuid() != 0 or not (freezer / "cgroup.procs").exists():
+        skip("a cgroup v1 freezer that this user may use")
+    group = freezer / f"lifetime-{os.getpid()}"
+    group.mkdir()
+    try:
+        (group / "cgroup.procs").write_text(str(pid))
+        (group / "freezer.state").write_text("FROZEN")
+        wait_until("it is frozen", lambda: (group / "freezer.state").read_text().strip() == "FROZEN")
+        yield
+    finally:
+        (group / "freezer.state").write_text("THAWED")
+        wait_until("it is gone", lambda: not (group / "cgroup.procs").read_text())
+        group.rmdir()
+
+
+def lingering(ground):
+    server = Server(ground, "--max-calls", "1", "--max-queued", "0")
+    number = server.send("touch started; exec sleep 1000", timeout_ms=300, receipt="full")
+    ground.started()
+    program = next(pid for pid in descendants(server.process.pid)
+                   if Path(f"/proc/{pid}/comm").read_text() == "sleep\n")
+    with frozen(program):
+        answer = server.answer(number)["structuredContent"]
+        expect("ended_by", answer["ended_by"], "timeout")
+        if program not in [process["pid"] for process in answer["receipt"]["lingering"]]:
+            raise Failure(f"the receipt does not name process {program}: {answer}")
+        if "lingering" not in answer["note"]:
+            raise Failure(f"the note does not say what lingers: {answer}")
+        # It has its place until it ends.
+        refused = server.call("true")
+        if "E4001" not in refused["content"][0]["text"]:
+            raise Failure(f"what lingers does not count: {refused}")
+    wait_until("the place is free", lambda: "structuredContent" in server.call("true"))
+
+    # A server does not wait for ever for what does not die.
+    number = server.send("touch started; exec sleep 1000")
+    ground.started()
+    program = next(pid for pid in descendants(server.process.pid)
+                   if Path(f"/proc/{pid}/comm").read_text() == "sleep\n")
+    with frozen(program):
+        server.end()
+
+
 def main():
     case = {function.__name__: function for function in (
         killed_run, killed_serve, killed_zygote, killed_early, daemons, ignored_term, stopped, closed_input,
-        hundred_calls)}[sys.argv[-1]]
+        hundred_calls, waits_in_turn, lingering)}[sys.argv[-1]]
     adopt_orphans()
     ground = Ground()
     try:

@@ -37,6 +37,8 @@ struct CgroupLimits {
   std::uint64_t cpu_percent = 0;
   std::uint64_t io_bytes_per_second = 0;
   std::vector<dev_t> io_devices;  // to which that applies
+
+  bool operator==(const CgroupLimits&) const = default;
 };
 
 // What a group has used. Absent: this host does not tell.

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -116,6 +117,8 @@ Result<Started> set_up(const RootPlan& root, const InitInputs& inputs, Stages& s
   Started started;
   TRY(stages.run("descriptors", [&] { return close_others(inputs); }));
   started.call = TRY(stages.run("plan", [&] { return read_plan(inputs); }));
+  // After the clone: only now it is in the group that is to be the root of its view.
+  TRY(stages.run("cgroup namespace", [] { return sys::unshare(CLONE_NEWCGROUP); }));
   TRY(stages.run("hostname", [&] { return sys::sethostname(root.identity.hostname); }));
   TRY(stages.run("loopback", [] { return raise_loopback(); }));
   TRY(stages.run("mounts", [&] { return mount_call(root, started.call.limits); }));

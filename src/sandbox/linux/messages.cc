@@ -8,7 +8,12 @@ namespace mayfly::sandbox {
 
 std::string encode(const Note& note) {
   wire::Writer out;
-  out.put(note.kind).put(note.call).put(note.wait_status).put(note.bytes);
+  out.put(note.kind)
+      .put(note.call)
+      .put(note.helper)
+      .put(note.pid)
+      .put(note.wait_status)
+      .put(note.bytes);
   out.put(note.peak_processes).put(note.left_files_in_tmp);
   out.put(note.landlock_abi).put(note.usage);
   out.put(std::uint32_t(note.stages.size()));
@@ -23,6 +28,8 @@ Result<Note> decode_note(std::string_view bytes) {
   Note note;
   note.kind = in.get<Kind>();
   note.call = in.get<std::uint64_t>();
+  note.helper = in.get<std::uint64_t>();
+  note.pid = in.get<std::int32_t>();
   note.wait_status = in.get<std::int32_t>();
   note.bytes = in.get<std::uint64_t>();
   note.peak_processes = in.get<std::uint64_t>();

@@ -16,9 +16,13 @@ namespace mayfly::sandbox {
 // fields; descriptors travel beside it, in the order given.
 //
 //   server → zygote   kConfigure  fds: root plan, detached mounts of the mapped sources
-//                     kLaunch     call; fds: call plan, stdin, stdout, stderr, the call's channel
+//                     kPark       helper
+//                     kLaunch     call, helper (0: none); fds: call plan, stdin, stdout, stderr,
+//                     the
+//                                 call's channel, and on cgroup v2 the call's group
 //   zygote → server   kReady      stages
-//                     kFailed     call (0: configuring), error
+//                     kParked     helper, pid
+//                     kFailed     call or helper (both 0: configuring), error
 //                     kLaunched   call; fds: pidfd of init
 //                     kEnded      call, wait status and resource usage of init and all below it
 //   init → server     kStarted    stages; fds: the seccomp listener
@@ -28,8 +32,10 @@ namespace mayfly::sandbox {
 //   server → init     kTerminate
 enum class Kind : std::uint8_t {
   kConfigure,
+  kPark,
   kLaunch,
   kReady,
+  kParked,
   kFailed,
   kLaunched,
   kEnded,
@@ -42,6 +48,8 @@ enum class Kind : std::uint8_t {
 struct Note {
   Kind kind = Kind::kFailed;
   std::uint64_t call = 0;
+  std::uint64_t helper = 0;
+  std::int32_t pid = 0;
   std::int32_t wait_status = 0;
   std::uint64_t bytes = 0;  // kOverMemory: what was seen; kExited: the peak that was seen
   std::uint64_t peak_processes = 0;

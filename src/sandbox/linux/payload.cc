@@ -298,7 +298,7 @@ Result<pid_t> start_payload(const RootPlan& root, const CallPlan& call, const In
   launch.ruleset_flags = ruleset.flags;
   launch.uid_map = uid_map.c_str();
   launch.gid_map = gid_map.c_str();
-  launch.processes = {call.limits.processes, call.limits.processes};
+  launch.processes = {call.process_rlimit, call.process_rlimit};
   launch.filters = filters.data();
   launch.filter_listens = reinterpret_cast<const bool*>(listens.data());
   launch.filter_count = filters.size();

@@ -120,7 +120,12 @@ Result<RootPlan> decode_root_plan(std::string_view bytes) {
 
 std::string encode(const CallPlan& plan) {
   Writer out;
-  out.put(plan.argv).put(plan.cwd).put(plan.environment).put(plan.path).put(plan.limits);
+  out.put(plan.argv)
+      .put(plan.cwd)
+      .put(plan.environment)
+      .put(plan.path)
+      .put(plan.limits)
+      .put(plan.process_rlimit);
   return out.take();
 }
 
@@ -132,6 +137,7 @@ Result<CallPlan> decode_call_plan(std::string_view bytes) {
   plan.environment = in.get_all<std::string>();
   plan.path = in.get<std::string>();
   plan.limits = in.get<Limits>();
+  plan.process_rlimit = in.get<std::uint64_t>();
   return complete(in, std::move(plan));
 }
 

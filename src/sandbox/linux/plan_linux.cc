@@ -273,6 +273,7 @@ Result<CallPlan> plan_call(const Policy& policy, const Command& command) {
   plan.argv = command.argv;
   plan.cwd = command.cwd.empty() ? policy.workspaces.front().path : command.cwd;
   plan.limits = command.limits;
+  plan.process_rlimit = command.limits.processes;
   std::vector<std::pair<std::string, std::string>> environment = policy.environment;
   for (const auto& [name, value] : command.environment) {
     const auto same = std::find_if(environment.begin(), environment.end(),

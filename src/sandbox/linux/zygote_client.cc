@@ -1,8 +1,10 @@
 #include "sandbox/linux/zygote_client.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -113,6 +115,7 @@ Result<std::unique_ptr<ZygoteProcess>> spawn_zygote() {
   auto zygote = std::make_unique<ZygoteProcess>();
   zygote->control = std::move(ours);
   zygote->pidfd = TRY(sys::pidfd_open(pid));
+  zygote->pid = pid;
   return zygote;
 }
 
@@ -136,21 +139,38 @@ Status configure_zygote(const ZygoteProcess& zygote, const RootPlan& plan) {
   return sys::send_message(zygote.control.get(), encode(note), fds);
 }
 
-Status launch(const ZygoteProcess& zygote, std::uint64_t call, const LaunchFds& fds) {
-  const std::array<int, 5> numbers = {fds.call_plan.get(), fds.standard[0].get(),
-                                      fds.standard[1].get(), fds.standard[2].get(),
-                                      fds.channel.get()};
+Status park(const ZygoteProcess& zygote, std::uint64_t helper) {
+  Note note;
+  note.kind = Kind::kPark;
+  note.helper = helper;
+  return sys::send_message(zygote.control.get(), encode(note));
+}
+
+Status launch(const ZygoteProcess& zygote, std::uint64_t call, const LaunchFds& fds, Birth birth) {
+  std::vector<int> numbers = {fds.call_plan.get(), fds.standard[0].get(), fds.standard[1].get(),
+                              fds.standard[2].get(), fds.channel.get()};
+  if (birth.cgroup >= 0) numbers.push_back(birth.cgroup);
   Note note;
   note.kind = Kind::kLaunch;
   note.call = call;
+  note.helper = birth.helper;
   return sys::send_message(zygote.control.get(), encode(note), numbers);
 }
 
-void reap_zygote(const ZygoteProcess& zygote) {
-  siginfo_t info{};
-  while (::waitid(P_PIDFD, static_cast<id_t>(zygote.pidfd.get()), &info, WEXITED) < 0 &&
-         errno == EINTR) {
+void end_zygote(const ZygoteProcess& zygote) {
+  // Not closed: other threads may be about to write to it.
+  ::shutdown(zygote.control.get(), SHUT_RDWR);
+  struct pollfd gone {
+    zygote.pidfd.get(), POLLIN, 0
+  };
+  const TimePoint until = Clock::now() + kEndPatience;
+  while (gone.revents == 0) {
+    const auto left = std::chrono::ceil<milliseconds>(until - Clock::now()).count();
+    if (left <= 0) return;
+    (void)::poll(&gone, 1, static_cast<int>(left));
   }
+  siginfo_t info{};
+  (void)::waitid(P_PIDFD, static_cast<id_t>(zygote.pidfd.get()), &info, WEXITED);
 }
 
 Result<std::unique_ptr<Prestart>> prestart() { return TRY(spawn_zygote()); }
