@@ -105,12 +105,14 @@ std::vector<std::string> temporary_directories(const RootPlan& root) {
 
 struct Started {
   pid_t program = 0;
+  int landlock_abi = 0;
   CallPlan call;
 };
 
 // The whole of setting up, in order. Mounts need the capabilities of the outer user namespace, so
 // they come before anything is dropped; the fresh /proc must be mounted while the host's is in
-// view; the inner user namespace comes last of all, with the program (start_payload).
+// view; Landlock's ruleset names paths of the finished tree; the inner user namespace comes last of
+// all, with the program (start_payload).
 Result<Started> set_up(const RootPlan& root, const InitInputs& inputs, Stages& stages) {
   Started started;
   TRY(stages.run("descriptors", [&] { return close_others(inputs); }));
@@ -121,10 +123,13 @@ Result<Started> set_up(const RootPlan& root, const InitInputs& inputs, Stages& s
   TRY(stages.run("loopback", [] { return raise_loopback(); }));
   TRY(stages.run("mounts", [&] { return mount_call(root, started.call.limits); }));
   TRY(stages.run("pivot", [] { return enter_tree(); }));
+  const Ruleset ruleset =
+      TRY(stages.run("landlock", [&] { return make_ruleset(root.landlock, Tier::kFull); }));
   TRY(stages.run("limits", [&] { return set_limits(started.call.limits); }));
   TRY(stages.run("privileges", [&] { return drop_privileges(inputs); }));
-  started.program =
-      TRY(stages.run("program", [&] { return start_payload(root, started.call, inputs); }));
+  started.program = TRY(
+      stages.run("program", [&] { return start_payload(root, started.call, inputs, ruleset); }));
+  started.landlock_abi = ruleset.abi;
   return started;
 }
 
@@ -213,6 +218,7 @@ void init_main(const RootPlan& root, InitInputs inputs) {
     ::_exit(1);
   }
   note.kind = Kind::kStarted;
+  note.landlock_abi = started->landlock_abi;
   tell(inputs, note);
   for (OwnedFd& stream : inputs.standard) stream.reset();
   inputs.host_proc.reset();

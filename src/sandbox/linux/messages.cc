@@ -14,7 +14,8 @@ std::string encode(const Note& note) {
       .put(note.pid)
       .put(note.wait_status)
       .put(note.bytes);
-  out.put(note.peak_processes).put(note.left_files_in_tmp).put(note.usage);
+  out.put(note.peak_processes).put(note.left_files_in_tmp);
+  out.put(note.landlock_abi).put(note.usage);
   out.put(std::uint32_t(note.stages.size()));
   for (const StageTime& stage : note.stages) out.put(stage.stage).put(stage.took.count());
   out.put(note.error.code).put(note.error.message).put(note.error.field).put(note.error.value);
@@ -33,6 +34,7 @@ Result<Note> decode_note(std::string_view bytes) {
   note.bytes = in.get<std::uint64_t>();
   note.peak_processes = in.get<std::uint64_t>();
   note.left_files_in_tmp = in.get<bool>();
+  note.landlock_abi = in.get<std::int32_t>();
   note.usage = in.get<struct rusage>();
   const auto stages = in.get<std::uint32_t>();
   for (std::uint32_t i = 0; in.ok() && i < stages; ++i) {

@@ -54,6 +54,7 @@ struct Note {
   std::uint64_t bytes = 0;  // kOverMemory: what was seen; kExited: the peak that was seen
   std::uint64_t peak_processes = 0;
   bool left_files_in_tmp = false;  // kExited
+  std::int32_t landlock_abi = 0;   // kStarted: of the ruleset in force, 0 without one
   struct rusage usage {};
   std::vector<StageTime> stages;
   Error error;

@@ -93,6 +93,7 @@ void RunningCall::take_note(const Note& note) {
   switch (note.kind) {
     case Kind::kStarted:
       started = true;
+      landlock_abi = std::max(landlock_abi, note.landlock_abi);
       if (!note.stages.empty()) stages.insert(stages.end(), note.stages.begin(), note.stages.end());
       break;
     case Kind::kFailed:
@@ -249,6 +250,7 @@ Report RunningCall::report() const {
     return report;
   }
   report.layers.assign(std::begin(kLayers), std::end(kLayers));
+  if (landlock_abi > 0) report.layers.push_back("Landlock ABI " + std::to_string(landlock_abi));
   if (cgroup_usage.has_value()) report.layers.emplace_back(to_string(enforcement.cgroup));
   const int status = program_status.value_or(SIGKILL);
   if (WIFEXITED(status)) {

@@ -62,6 +62,7 @@ struct RunningCall {
   std::uint64_t watched_peak = 0;
   std::uint64_t watched_processes = 0;
   bool left_files_in_tmp = false;
+  int landlock_abi = 0;  // of the ruleset that the program runs under
   std::vector<StageTime> stages;
   std::vector<Lingering> lingering;
 
