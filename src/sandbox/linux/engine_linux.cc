@@ -15,6 +15,7 @@
 #include "sandbox/engine.h"
 #include "sandbox/linux/finisher.h"
 #include "sandbox/linux/running_call.h"
+#include "sandbox/linux/socket_owners.h"
 #include "sandbox/linux/zygote_client.h"
 #include "sandbox/set_id_files.h"
 
@@ -31,7 +32,7 @@ constexpr std::size_t kReadBytes = 64 * 1024;
 constexpr std::size_t kMaxZygotes = 16;
 
 // What an epoll event is about, packed into its 64 bits: a role and a number.
-enum class Role : std::uint8_t { kWake, kZygote, kStdout, kStderr, kChannel, kListener };
+enum class Role : std::uint8_t { kWake, kZygote, kStdout, kStderr, kChannel };
 std::uint64_t tag(Role role, std::uint64_t number) { return (std::uint64_t(role) << 56) | number; }
 Role role_of(std::uint64_t tag) { return static_cast<Role>(tag >> 56); }
 std::uint64_t number_of(std::uint64_t tag) { return tag & ((1ULL << 56) - 1); }
@@ -97,10 +98,12 @@ class LinuxEngine final : public Engine {
   int milliseconds_to_next_deadline() const;
   void run_posted();
   void meet_deadlines();
-  void handle(std::uint64_t what, std::uint32_t events);
+  void handle(std::uint64_t what);
   void hear_zygote(std::uint64_t number);
   void lose_zygote(std::uint64_t number);
   void hear_init(RunningCall& call);
+  std::vector<std::uint64_t> others_of_caller(const RunningCall& call) const;
+  void pass_on(SocketOwners::Messages messages);
   void read_output(RunningCall& call, int stream);
   void finish(std::uint64_t number);
 
@@ -121,6 +124,7 @@ class LinuxEngine final : public Engine {
   OwnedFd wake_;
   std::thread thread_;
   std::map<std::uint64_t, std::shared_ptr<RunningCall>> calls_;  // the loop's own
+  SocketOwners owners_;                                          // the loop's own
   Finisher finisher_;
 };
 
@@ -316,6 +320,7 @@ Result<std::shared_ptr<Call>> LinuxEngine::start(std::shared_ptr<const Policy> p
   auto call = std::make_shared<RunningCall>();
   call->policy = policy;
   call->limits = command.limits;
+  call->caller = command.caller;
   call->observer = std::move(observer);
   call->id = random_id();
   call->streams = {std::make_shared<OutputStream>(), std::make_shared<OutputStream>()};
@@ -333,8 +338,11 @@ Result<std::shared_ptr<Call>> LinuxEngine::start(std::shared_ptr<const Policy> p
     fds.standard[stream + 1] = std::move(pipe.write);
   }
   sys::SocketPair channel = TRY(sys::socketpair_seqpacket());
+  ::fcntl(channel.first.get(), F_SETFL, O_NONBLOCK);
   call->channel = std::move(channel.first);
   fds.channel = std::move(channel.second);
+  fds.ledger = TRY(make_ledger());
+  call->ledger.emplace(TRY(LedgerReader::map(fds.ledger)));
 
   const Admission admission = TRY(admit());
   // Policies are prepared one at a time. That may read a whole workspace, and no running call waits
@@ -431,7 +439,7 @@ void LinuxEngine::loop() {
     std::uint64_t ticks = 0;
     (void)!::read(wake_.get(), &ticks, sizeof ticks);
     run_posted();
-    for (int i = 0; i < count; ++i) handle(events[i].data.u64, events[i].events);
+    for (int i = 0; i < count; ++i) handle(events[i].data.u64);
     meet_deadlines();
     const std::lock_guard lock(mutex_);
     if (!stopping_) continue;
@@ -440,7 +448,7 @@ void LinuxEngine::loop() {
   }
 }
 
-void LinuxEngine::handle(std::uint64_t what, std::uint32_t events) {
+void LinuxEngine::handle(std::uint64_t what) {
   const std::uint64_t number = number_of(what);
   const Role role = role_of(what);
   if (role == Role::kWake) return;
@@ -455,10 +463,6 @@ void LinuxEngine::handle(std::uint64_t what, std::uint32_t events) {
       return read_output(call, 1);
     case Role::kChannel:
       return hear_init(call);
-    case Role::kListener:
-      // Hung up: nobody is left to notify, and asking would wait for ever (before Linux 6.6).
-      if ((events & EPOLLIN) == 0) return call.listener.reset();
-      return call.answer_notification();
     default:
       return;
   }
@@ -487,11 +491,38 @@ void LinuxEngine::hear_init(RunningCall& call) {
   }
   const auto note = decode_note(message->data);
   if (!note) return;
-  if (!message->fds.empty() && note->kind == Kind::kStarted) {
-    call.listener = std::move(message->fds.front());
-    watch(call.listener.get(), Role::kListener, call.number);
+  if (note->kind == Kind::kFindSocket) {
+    return pass_on(owners_.ask(call.number, *note, others_of_caller(call)));
   }
+  if (note->kind == Kind::kSocketHere) return pass_on(owners_.hear(call.number, *note));
   call.take_note(*note);
+}
+
+std::vector<std::uint64_t> LinuxEngine::others_of_caller(const RunningCall& call) const {
+  std::vector<std::uint64_t> others;
+  for (const auto& [number, other] : calls_) {
+    const bool running = other->started && other->channel.valid();
+    if (number != call.number && running && other->caller == call.caller) others.push_back(number);
+  }
+  return others;
+}
+
+// An init that does not read would block nobody: its socket does not block, and a question that
+// cannot be asked is a no.
+void LinuxEngine::pass_on(SocketOwners::Messages messages) {
+  while (!messages.empty()) {
+    const SocketOwners::Outgoing message = std::move(messages.back());
+    messages.pop_back();
+    const auto to = calls_.find(message.call);
+    const bool sent =
+        to != calls_.end() && to->second->channel.valid() &&
+        sys::send_message(to->second->channel.get(), encode(message.note)).has_value();
+    if (sent || message.note.kind != Kind::kHaveSocket) continue;
+    Note no;
+    no.kind = Kind::kSocketHere;
+    no.question = message.note.question;
+    for (auto& answer : owners_.hear(message.call, no)) messages.push_back(std::move(answer));
+  }
 }
 
 void LinuxEngine::hear_zygote(std::uint64_t number) {
@@ -574,9 +605,9 @@ void LinuxEngine::finish(std::uint64_t number) {
     call->output[stream].reset();
   }
   call->channel.reset();
-  call->listener.reset();
   call->pidfd.reset();
   calls_.erase(found);
+  pass_on(owners_.forget(number));
   finisher_.finish(call, [this, zygote = call->zygote] {
     const std::lock_guard lock(mutex_);
     const auto of = zygotes_.find(zygote);

@@ -16,16 +16,21 @@ namespace mayfly::sandbox {
 // fields; descriptors travel beside it, in the order given.
 //
 //   server → zygote   kConfigure  fds: root plan, detached mounts of the mapped sources
-//                     kLaunch     call; fds: call plan, stdin, stdout, stderr, the call's channel
+//                     kLaunch     call; fds: call plan, stdin, stdout, stderr, the call's channel,
+//                                 its ledger
 //   zygote → server   kReady      stages
 //                     kFailed     call (0: configuring), error
 //                     kLaunched   call; fds: pidfd of init
 //                     kEnded      call, wait status and resource usage of init and all below it
-//   init → server     kStarted    stages; fds: the seccomp listener
+//   init → server     kStarted    stages
 //                     kFailed     call 0, error, the stage's name in front of it
 //                     kExited     wait status of the program
-//                     kOverMemory bytes seen
+//                     kOverMemory, kOverCpu, kOverDisk: init ends the call; the ledger says more
+//                     kFindSocket question, device, inode: whose socket is that?
+//                     kSocketHere question (the server's), found
 //   server → init     kTerminate
+//                     kHaveSocket question (the server's), device, inode: is that one of yours?
+//                     kSocketFound question, found
 enum class Kind : std::uint8_t {
   kConfigure,
   kLaunch,
@@ -36,15 +41,23 @@ enum class Kind : std::uint8_t {
   kStarted,
   kExited,
   kOverMemory,
+  kOverCpu,
+  kOverDisk,
   kTerminate,
+  kFindSocket,
+  kSocketFound,
+  kHaveSocket,
+  kSocketHere,
 };
 
 struct Note {
   Kind kind = Kind::kFailed;
   std::uint64_t call = 0;
   std::int32_t wait_status = 0;
-  std::uint64_t bytes = 0;  // kOverMemory: what was seen; kExited: the peak that was seen
-  std::uint64_t peak_processes = 0;
+  std::uint64_t question = 0;  // the asker's number for it
+  std::uint64_t device = 0;    // of the file system, as the kernel's own dev_t
+  std::uint64_t inode = 0;
+  bool found = false;
   bool left_files_in_tmp = false;  // kExited
   struct rusage usage {};
   std::vector<StageTime> stages;

@@ -93,6 +93,9 @@ struct CallPlan {
   std::vector<std::string> environment;  // NAME=value
   std::string path;                      // where argv[0] is looked for
   Limits limits;
+  // What init has to watch, since no cgroup does it. Disk is always watched.
+  bool watch_memory = true;
+  bool watch_cpu = true;
 
   bool operator==(const CallPlan&) const = default;
 };

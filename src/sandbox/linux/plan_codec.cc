@@ -113,6 +113,7 @@ Result<RootPlan> decode_root_plan(std::string_view bytes) {
 std::string encode(const CallPlan& plan) {
   Writer out;
   out.put(plan.argv).put(plan.cwd).put(plan.environment).put(plan.path).put(plan.limits);
+  out.put(plan.watch_memory).put(plan.watch_cpu);
   return out.take();
 }
 
@@ -124,6 +125,8 @@ Result<CallPlan> decode_call_plan(std::string_view bytes) {
   plan.environment = in.get_all<std::string>();
   plan.path = in.get<std::string>();
   plan.limits = in.get<Limits>();
+  plan.watch_memory = in.get<bool>();
+  plan.watch_cpu = in.get<bool>();
   return complete(in, std::move(plan));
 }
 

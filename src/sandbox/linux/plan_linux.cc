@@ -210,7 +210,7 @@ Result<RootPlan> RootPlanner::make() {
   TRY(add_mounts());
   add_generated();
   add_protection();
-  plan_.filters = TRY(compile_filters());
+  plan_.filters = TRY(compile_filters({.tracing = policy_.tracing}));
   return std::move(plan_);
 }
 

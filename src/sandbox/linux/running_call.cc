@@ -1,27 +1,47 @@
 #include "sandbox/linux/running_call.h"
 
-#include <linux/seccomp.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/wait.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <cstring>
 
 #include "base/sys.h"
 #include "base/text.h"
-#include "sandbox/linux/syscall_text.h"
 
 namespace mayfly::sandbox {
 namespace {
 
 constexpr std::size_t kMaxViolationKinds = 100;
 
-const char* const kLayers[] = {"user namespace",    "mount namespace",      "pid namespace",
-                               "network namespace", "ipc namespace",        "uts namespace",
-                               "cgroup namespace",  "pivot_root",           "inner user namespace",
-                               "no capabilities",   "no_new_privs",         "seccomp allowlist",
-                               "rlimits",           "memory watch at 10 Hz"};
+Violation violation_of(const Finding& finding, const std::string& profile) {
+  Violation violation;
+  violation.kind = finding.kind;
+  violation.operation = text::one_line(finding.operation);
+  violation.target = text::one_line(finding.target);
+  const char* name = ::strerrorname_np(finding.error);
+  violation.errno_name = name != nullptr ? name : "";
+  violation.count = finding.count;
+  switch (finding.rule) {
+    case BrokenRule::kSystemCalls:
+      violation.rule = profile + ": system calls";
+      violation.remedy = "No profile allows this call; use a way that does without it";
+      break;
+    case BrokenRule::kUnixSockets:
+      violation.rule = profile + ": unix sockets";
+      violation.remedy =
+          "Only sockets made by this sandbox or by a job of yours answer: start the "
+          "server in this call, or as a job";
+      break;
+  }
+  return violation;
+}
+
+const char* const kLayers[] = {"user namespace",    "mount namespace", "pid namespace",
+                               "network namespace", "ipc namespace",   "uts namespace",
+                               "cgroup namespace",  "pivot_root",      "inner user namespace",
+                               "no capabilities",   "no_new_privs",    "seccomp allowlist",
+                               "rlimits",           "watch at 10 Hz"};
 
 microseconds since_epoch(const struct timeval& time) {
   return std::chrono::seconds(time.tv_sec) + microseconds(time.tv_usec);
@@ -79,11 +99,15 @@ void RunningCall::take_note(const Note& note) {
     case Kind::kExited:
       program_status = note.wait_status;
       left_files_in_tmp = note.left_files_in_tmp;
-      [[fallthrough]];
+      break;
     case Kind::kOverMemory:
-      watched_peak = std::max(watched_peak, note.bytes);
-      watched_processes = std::max(watched_processes, note.peak_processes);
-      if (note.kind == Kind::kOverMemory && !killed_for.has_value()) killed_for = EndedBy::kMemory;
+      if (!killed_for.has_value()) killed_for = EndedBy::kMemory;
+      break;
+    case Kind::kOverCpu:
+      if (!killed_for.has_value()) killed_for = EndedBy::kCpu;
+      break;
+    case Kind::kOverDisk:
+      if (!killed_for.has_value()) killed_for = EndedBy::kDisk;
       break;
     case Kind::kEnded:
       ended = note;
@@ -93,28 +117,6 @@ void RunningCall::take_note(const Note& note) {
   }
 }
 
-void RunningCall::answer_notification() {
-  seccomp_notif request{};
-  if (::ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_RECV, &request) < 0) {
-    if (errno != EINTR && errno != ENOENT) listener.reset();
-    return;
-  }
-  seccomp_notif_resp response{};
-  response.id = request.id;
-  response.error = -EPERM;
-  (void)::ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_SEND, &response);
-  if (is_routine_probe(request.data)) return;
-  CallText text = describe_call(request.data);
-  Violation violation;
-  violation.kind = ViolationKind::kSyscall;
-  violation.operation = std::move(text.operation);
-  violation.target = std::move(text.target);
-  violation.rule = policy->profile + ": system calls";
-  violation.errno_name = "EPERM";
-  violation.remedy = "No profile allows this call; use a way that does without it";
-  record(std::move(violation));
-}
-
 Report RunningCall::report() const {
   Report report;
   report.call_id = id;
@@ -122,28 +124,38 @@ Report RunningCall::report() const {
   report.policy_digest = policy_digest;
   report.out = streams[0];
   report.err = streams[1];
-  report.violations = violations;
-  report.violations_total = violations_total;
+  const LedgerContent seen = ledger.has_value() ? ledger->read() : LedgerContent();
+  for (const Finding& finding : seen.findings) {
+    report.violations.push_back(violation_of(finding, policy->profile));
+  }
+  report.violations.insert(report.violations.end(), violations.begin(), violations.end());
+  report.violations_total = seen.total + violations_total;
   report.left_files_in_tmp = left_files_in_tmp;
   report.usage.setup = stages;
   report.usage.wall = std::chrono::duration_cast<microseconds>(finished - began);
 
   if (ended.has_value()) {
     const struct rusage& used = ended->usage;
-    report.usage.user = since_epoch(used.ru_utime);
-    report.usage.system = since_epoch(used.ru_stime);
+    // Of processes that were killed together with init the kernel does not tell what they used.
+    const auto watched = [](std::uint64_t us) { return microseconds(us); };
+    report.usage.user = std::max(since_epoch(used.ru_utime), watched(seen.usage.user_us));
+    report.usage.system = std::max(since_epoch(used.ru_stime), watched(seen.usage.system_us));
+    constexpr std::uint64_t kBlock = 512;
+    report.usage.bytes_read = count(used.ru_inblock) * kBlock;
+    report.usage.bytes_written = count(used.ru_oublock) * kBlock;
+    report.usage.disk_bytes = std::max(seen.usage.disk_bytes, *report.usage.bytes_written);
     report.usage.voluntary_switches = count(used.ru_nvcsw);
     report.usage.involuntary_switches = count(used.ru_nivcsw);
     report.usage.minor_faults = count(used.ru_minflt);
     report.usage.major_faults = count(used.ru_majflt);
-    report.usage.peak_memory_bytes = std::max(watched_peak, count(used.ru_maxrss) << 10);
+    report.usage.peak_memory_bytes =
+        std::max(seen.usage.peak_memory_bytes, count(used.ru_maxrss) << 10);
   }
-  if (watched_processes > 0) {
-    report.usage.peak_processes = watched_processes;
+  if (seen.usage.peak_processes > 0) {
+    report.usage.peak_processes = seen.usage.peak_processes;
   } else {
     report.unavailable.push_back({"peak_processes", "the call ended before the first sample"});
   }
-  report.unavailable.push_back({"bytes_read, bytes_written", "needs a cgroup, not used yet"});
   report.unavailable.push_back({"use of open_files, file_bytes, tmp_bytes, shm_bytes",
                                 "the kernel enforces these limits without telling us"});
 
@@ -175,9 +187,16 @@ Report RunningCall::report() const {
         report.ended_by == EndedBy::kMemory ||
             report.usage.peak_memory_bytes.value_or(0) > limits.memory_bytes);
   limit("processes", limits.processes, report.usage.peak_processes,
-        watched_processes >= limits.processes);
+        seen.usage.peak_processes >= limits.processes);
+  if (limits.cpu.count() > 0) {
+    limit("cpu_ms", millis(limits.cpu), millis(report.usage.user + report.usage.system),
+          report.ended_by == EndedBy::kCpu);
+  }
+  const bool over_disk =
+      limits.disk_bytes != 0 && report.usage.disk_bytes.value_or(0) > limits.disk_bytes;
+  limit("disk_bytes", limits.disk_bytes, report.usage.disk_bytes, over_disk);
   limit("output_bytes", limits.output_bytes, output_total, report.ended_by == EndedBy::kOutput);
-  limit("file_bytes", limits.file_bytes, std::nullopt, report.ended_by == EndedBy::kDisk);
+  limit("file_bytes", limits.file_bytes, std::nullopt, report.signal.value_or(0) == SIGXFSZ);
   limit("open_files", limits.open_files, std::nullopt, false);
   limit("tmp_bytes", limits.tmp_bytes, std::nullopt, false);
   limit("shm_bytes", limits.shm_bytes, std::nullopt, false);

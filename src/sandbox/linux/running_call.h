@@ -9,6 +9,7 @@
 
 #include "base/fd.h"
 #include "sandbox/engine.h"
+#include "sandbox/linux/ledger.h"
 #include "sandbox/linux/messages.h"
 #include "sandbox/linux/zygote_client.h"
 #include "sandbox/protected_paths.h"
@@ -29,13 +30,15 @@ struct RunningCall {
   CallObserver observer;
   std::uint64_t zygote = 0;
   Admission admission;
+  std::string caller;  // whose sockets this call may reach, and who may reach its own
 
   OwnedFd output[2];  // read ends of stdout and stderr
   std::array<std::shared_ptr<OutputStream>, 2> streams;
   std::uint64_t output_total = 0;
-  OwnedFd channel;   // to init
-  OwnedFd pidfd;     // of init, once it is launched
-  OwnedFd listener;  // seccomp notifications, once the program is about to start
+  OwnedFd channel;  // to init; never blocks
+  OwnedFd pidfd;    // of init, once it is launched
+  // What init sees and denies, at any moment (ledger.h).
+  std::optional<LedgerReader> ledger;
 
   TimePoint began;
   TimePoint finished;                     // set once init is reaped
@@ -47,8 +50,6 @@ struct RunningCall {
   std::optional<std::int32_t> program_status;  // as wait(2) gave it
   std::optional<Note> ended;                   // of init
   std::optional<Error> failure;
-  std::uint64_t watched_peak = 0;
-  std::uint64_t watched_processes = 0;
   bool left_files_in_tmp = false;
   std::vector<StageTime> stages;
 
@@ -62,8 +63,6 @@ struct RunningCall {
   void kill_now();
   void record(Violation violation);
   void take_note(const Note& note);
-  // Answers one notification of the seccomp listener: EPERM, and a line in the receipt.
-  void answer_notification();
   Report report() const;
 };
 

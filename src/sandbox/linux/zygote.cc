@@ -148,13 +148,14 @@ void Zygote::run_init(sys::Message& message) {
   inputs.call_plan = std::move(message.fds[0]);
   for (int i = 0; i < 3; ++i) inputs.standard[i] = std::move(message.fds[std::size_t(i) + 1]);
   inputs.channel = std::move(message.fds[4]);
+  inputs.ledger = std::move(message.fds[5]);
   inputs.host_proc = std::move(host_proc_);
   inputs.zygote_life = std::move(life_.read);
   init_main(plan_, std::move(inputs));
 }
 
 Status Zygote::launch(std::uint64_t call, sys::Message& message) {
-  if (message.fds.size() != 5) return fail(system_error("a launch lacks descriptors", EBADMSG));
+  if (message.fds.size() != 6) return fail(system_error("a launch lacks descriptors", EBADMSG));
   int pidfd = -1;
   clone_args args{};
   args.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |

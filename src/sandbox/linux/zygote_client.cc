@@ -137,9 +137,9 @@ Status configure_zygote(const ZygoteProcess& zygote, const RootPlan& plan) {
 }
 
 Status launch(const ZygoteProcess& zygote, std::uint64_t call, const LaunchFds& fds) {
-  const std::array<int, 5> numbers = {fds.call_plan.get(), fds.standard[0].get(),
+  const std::array<int, 6> numbers = {fds.call_plan.get(),   fds.standard[0].get(),
                                       fds.standard[1].get(), fds.standard[2].get(),
-                                      fds.channel.get()};
+                                      fds.channel.get(),     fds.ledger.get()};
   Note note;
   note.kind = Kind::kLaunch;
   note.call = call;

@@ -34,6 +34,7 @@ struct LaunchFds {
   OwnedFd call_plan;
   OwnedFd standard[3];
   OwnedFd channel;
+  OwnedFd ledger;
 };
 Status launch(const ZygoteProcess& zygote, std::uint64_t call, const LaunchFds& fds);
 
