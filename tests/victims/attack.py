@@ -291,6 +291,40 @@ def services(place):
             listener.close()
 
 
+@contextlib.contextmanager
+def socket_files(place):
+    """Socket files of the host's, of each kind, which everybody may use, and a look at who came."""
+    paths = {place.workspace / "host.sock": socket.SOCK_STREAM, place.sibling / "host.sock": socket.SOCK_STREAM,
+             place.workspace / "host.seq": socket.SOCK_SEQPACKET, place.workspace / "host.dgram": socket.SOCK_DGRAM}
+    listening = []
+    try:
+        for path, kind in paths.items():
+            listener = socket.socket(socket.AF_UNIX, kind)
+            listener.bind(str(path))
+            path.chmod(0o777)
+            listener.setblocking(False)
+            if kind != socket.SOCK_DGRAM:
+                listener.listen(64)
+            listening.append((path, listener))
+        yield {"VICTIM_SIBLING_SOCKET": str(place.sibling / "host.sock")}
+        for path, listener in listening:
+            with contextlib.suppress(BlockingIOError):
+                listener.recv(10) if listener.type == socket.SOCK_DGRAM else listener.accept()
+                raise Failure(f"somebody inside reached {path}")
+    finally:
+        for path, listener in listening:
+            listener.close()
+            path.unlink(missing_ok=True)
+
+
+def case_unix_sockets(place):
+    with socket_files(place) as variables:
+        receipt = attack(place, "unix_sockets", variables)
+    refused = {violation["target"] for violation in receipt["violations"] if violation["operation"] == "connect"}
+    if "host.sock" not in refused or "AF_UNIX, SOCK_DGRAM" not in {v["target"] for v in receipt["violations"]}:
+        raise Failure(f"refused, but not named in the receipt: {receipt['violations']}")
+
+
 def case_network(place):
     with services(place) as variables:
         attack(place, "network", variables)
@@ -442,7 +476,8 @@ def run_outside(place, victim):
     writable.mkdir()
     (writable / "file").write_text("x")
     variables = {**place.environment(), "VICTIM_CONTROL": "1", "VICTIM_WRITABLE": str(writable)}
-    with services(place) if victim == "network" else contextlib.nullcontext({}) as more:
+    hosts = {"network": services, "unix_sockets": socket_files}.get(victim, lambda _: contextlib.nullcontext({}))
+    with hosts(place) as more:
         namespaces = ["--mount", "--propagation", "private"]
         if victim != "network":
             namespaces += ["--pid", "--fork", "--mount-proc", "--ipc", "--uts", "--net"]

@@ -155,7 +155,8 @@ int main() {
   }
   victim.attempt("int 0x80", Alone::kUncertain, [] { return survives(call_by_int80); });
   victim.attempt("x32", Alone::kUncertain, [] { return survives(call_by_x32); });
-  victim.attempt("AF_UNIX", Alone::kSucceeds, [] { return opens(AF_UNIX, SOCK_STREAM, 0); });
+  victim.attempt("AF_UNIX datagrams", Alone::kSucceeds, [] { return opens(AF_UNIX, SOCK_DGRAM, 0); });
+  victim.attempt("AF_UNIX datagrams as raw", Alone::kSucceeds, [] { return opens(AF_UNIX, SOCK_RAW, 0); });
   victim.attempt("AF_PACKET", Alone::kUncertain, [] { return opens(AF_PACKET, SOCK_RAW, 0); });
   victim.attempt("AF_VSOCK", Alone::kUncertain, [] { return opens(AF_VSOCK, SOCK_STREAM, 0); });
   victim.attempt("AF_ALG", Alone::kUncertain, [] { return opens(AF_ALG, SOCK_SEQPACKET, 0); });

@@ -96,8 +96,11 @@ Result<LaunchFds> open_streams(RunningCall& call) {
     fds.standard[stream + 1] = std::move(pipe.write);
   }
   sys::SocketPair channel = TRY(sys::socketpair_seqpacket());
+  ::fcntl(channel.first.get(), F_SETFL, O_NONBLOCK);
   call.channel = std::move(channel.first);
   fds.channel = std::move(channel.second);
+  fds.ledger = TRY(make_ledger());
+  call.ledger.emplace(TRY(LedgerReader::map(fds.ledger)));
   return fds;
 }
 
@@ -229,6 +232,8 @@ Result<std::shared_ptr<RunningCall>> LinuxEngine::prepare(std::shared_ptr<const 
     return fail(no_disk(command.limits));
   }
   call->plan = TRY(plan_call(*policy, command));
+  call->plan.watch_memory = call->enforcement.memory == Enforcer::kWatch;
+  call->plan.watch_cpu = call->enforcement.cpu_time == Enforcer::kWatch;
   if (call->enforcement.processes == Enforcer::kCgroup) {
     // The group counts, since it also tells; the user namespace's count must not come before it.
     constexpr std::uint64_t kMargin = 64;

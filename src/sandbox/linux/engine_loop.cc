@@ -103,7 +103,7 @@ void LinuxEngine::loop() {
     std::uint64_t ticks = 0;
     (void)!::read(wake_.get(), &ticks, sizeof ticks);
     run_posted();
-    for (int i = 0; i < count; ++i) handle(events[i].data.u64, events[i].events);
+    for (int i = 0; i < count; ++i) handle(events[i].data.u64);
     meet_deadlines();
     if (all_done()) return;
     const std::lock_guard lock(mutex_);
@@ -111,7 +111,7 @@ void LinuxEngine::loop() {
   }
 }
 
-void LinuxEngine::handle(std::uint64_t what, std::uint32_t events) {
+void LinuxEngine::handle(std::uint64_t what) {
   const std::uint64_t number = number_of(what);
   const Role role = role_of(what);
   if (role == Role::kWake) return;
@@ -128,10 +128,6 @@ void LinuxEngine::handle(std::uint64_t what, std::uint32_t events) {
       return hear_init(call);
     case Role::kCgroup:
       return call.look_at_cgroup();
-    case Role::kListener:
-      // Hung up: nobody is left to notify, and asking would wait for ever (before Linux 6.6).
-      if ((events & EPOLLIN) == 0) return call.listener.reset();
-      return call.answer_notification();
     default:
       return;
   }
@@ -196,11 +192,38 @@ void LinuxEngine::hear_init(RunningCall& call) {
   }
   const auto note = decode_note(message->data);
   if (!note) return;
-  if (!message->fds.empty() && note->kind == Kind::kStarted) {
-    call.listener = std::move(message->fds.front());
-    watch(call.listener.get(), Role::kListener, call.number, EPOLLIN);
+  if (note->kind == Kind::kFindSocket) {
+    return pass_on(owners_.ask(call.number, *note, others_of_caller(call)));
   }
+  if (note->kind == Kind::kSocketHere) return pass_on(owners_.hear(call.number, *note));
   call.take_note(*note);
+}
+
+std::vector<std::uint64_t> LinuxEngine::others_of_caller(const RunningCall& call) const {
+  std::vector<std::uint64_t> others;
+  for (const auto& [number, other] : calls_) {
+    const bool running = other->started && other->channel.valid();
+    if (number != call.number && running && other->caller == call.caller) others.push_back(number);
+  }
+  return others;
+}
+
+// An init that does not read would block nobody: its socket does not block, and a question that
+// cannot be asked is a no.
+void LinuxEngine::pass_on(SocketOwners::Messages messages) {
+  while (!messages.empty()) {
+    const SocketOwners::Outgoing message = std::move(messages.back());
+    messages.pop_back();
+    const auto to = calls_.find(message.call);
+    const bool sent =
+        to != calls_.end() && to->second->channel.valid() &&
+        sys::send_message(to->second->channel.get(), encode(message.note)).has_value();
+    if (sent || message.note.kind != Kind::kHaveSocket) continue;
+    Note no;
+    no.kind = Kind::kSocketHere;
+    no.question = message.note.question;
+    for (auto& answer : owners_.hear(message.call, no)) messages.push_back(std::move(answer));
+  }
 }
 
 void LinuxEngine::hear_zygote(std::uint64_t number) {
@@ -277,7 +300,6 @@ void LinuxEngine::drain(RunningCall& call) {
     call.output[stream].reset();
   }
   call.channel.reset();
-  call.listener.reset();
 }
 
 // Init is reaped and so is everything below it: whatever it wrote is in the pipes and sockets.
@@ -289,6 +311,7 @@ void LinuxEngine::finish(std::uint64_t number) {
   drain(*call);
   call->pidfd.reset();
   calls_.erase(found);
+  pass_on(owners_.forget(number));
   finisher_.finish(call, [this, call] { release(*call); });
 }
 

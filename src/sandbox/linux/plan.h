@@ -96,6 +96,9 @@ struct CallPlan {
   std::string path;                      // where argv[0] is looked for
   Limits limits;
   std::uint64_t process_rlimit = 0;  // RLIMIT_NPROC of the program's own user namespace
+  // What init has to watch, since no cgroup does it. Disk is always watched.
+  bool watch_memory = true;
+  bool watch_cpu = true;
 
   bool operator==(const CallPlan&) const = default;
 };

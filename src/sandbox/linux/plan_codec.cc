@@ -126,6 +126,7 @@ std::string encode(const CallPlan& plan) {
       .put(plan.path)
       .put(plan.limits)
       .put(plan.process_rlimit);
+  out.put(plan.watch_memory).put(plan.watch_cpu);
   return out.take();
 }
 
@@ -138,6 +139,8 @@ Result<CallPlan> decode_call_plan(std::string_view bytes) {
   plan.path = in.get<std::string>();
   plan.limits = in.get<Limits>();
   plan.process_rlimit = in.get<std::uint64_t>();
+  plan.watch_memory = in.get<bool>();
+  plan.watch_cpu = in.get<bool>();
   return complete(in, std::move(plan));
 }
 

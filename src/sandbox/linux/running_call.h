@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "sandbox/engine.h"
 #include "sandbox/linux/enforcement.h"
+#include "sandbox/linux/ledger.h"
 #include "sandbox/linux/messages.h"
 #include "sandbox/linux/plan.h"
 #include "sandbox/protected_paths.h"
@@ -34,11 +35,12 @@ struct RunningCall {
   OwnedFd output[2];  // read ends of stdout and stderr
   std::array<std::shared_ptr<OutputStream>, 2> streams;
   std::uint64_t output_total = 0;
-  OwnedFd channel;   // to init
-  OwnedFd pidfd;     // of init, once it is launched
-  OwnedFd listener;  // seccomp notifications, once the program is about to start
-  pid_t init = 0;    // as the host numbers it
+  OwnedFd channel;  // to init; never blocks
+  OwnedFd pidfd;    // of init, once it is launched
+  pid_t init = 0;   // as the host numbers it
   std::unique_ptr<CallCgroup> cgroup;
+  // What init sees and denies, at any moment (ledger.h).
+  std::optional<LedgerReader> ledger;
 
   // What others want of the call before the loop has it; done when it does.
   std::vector<std::function<void(RunningCall&)>> deferred;
@@ -59,8 +61,6 @@ struct RunningCall {
   std::optional<Note> ended;                   // of init
   std::optional<Error> failure;
   std::optional<CgroupUsage> cgroup_usage;
-  std::uint64_t watched_peak = 0;
-  std::uint64_t watched_processes = 0;
   bool left_files_in_tmp = false;
   int landlock_abi = 0;  // of the ruleset that the program runs under
   std::vector<StageTime> stages;
@@ -80,12 +80,10 @@ struct RunningCall {
   void look_at_cgroup();
   void record(Violation violation);
   void take_note(const Note& note);
-  // Answers one notification of the seccomp listener: EPERM, and a line in the receipt.
-  void answer_notification();
   Report report() const;
 
  private:
-  void add_usage(Report& report) const;
+  void add_usage(Report& report, const WatchedUsage& watched) const;
   void add_limits(Report& report) const;
   Violation refused_forks() const;
 };

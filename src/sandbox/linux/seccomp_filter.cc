@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/sys.h"
 #include "sandbox/linux/syscall_rules.h"
@@ -58,19 +59,28 @@ Result<std::string> export_program(Context& context) {
   return sys::read_file(file.get(), kMaxProgram);
 }
 
-Result<std::string> compile_allowlist() {
-  Context context(seccomp_init(SCMP_ACT_NOTIFY), seccomp_release);
+Result<std::string> compile_allowlist(const FilterOptions& options) {
+  const bool supervised = options.supervision == Supervision::kInit;
+  const std::uint32_t otherwise = supervised ? SCMP_ACT_NOTIFY : SCMP_ACT_ERRNO(EPERM);
+  Context context(seccomp_init(otherwise), seccomp_release);
   if (context == nullptr) return fail(system_error("libseccomp: init", ENOMEM));
   TRY(checked(seccomp_attr_set(context.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS),
               "foreign architectures"));
   // A binary tree: what counts is the number of instructions run for a call, not their total.
   TRY(checked(seccomp_attr_set(context.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2), "optimize"));
   for (const SyscallGroup& group : allowed_groups()) {
+    if (!options.tracing && group.name == std::string_view(kTracingGroup)) continue;
     for (const AllowedCall& call : group.calls) TRY(allow(context, call));
+  }
+  if (supervised) {
+    for (const AllowedCall& call : calls_needing_supervisor()) TRY(allow(context, call));
+  } else {
+    for (const char* name : supervised_calls()) TRY(allow(context, {name, {}}));
   }
   for (const DeniedCall& call : unreported_calls()) {
     const int number = seccomp_syscall_resolve_name(call.name);
-    if (!exists(number)) continue;
+    // libseccomp refuses a rule that says what would be answered anyway.
+    if (!exists(number) || action(call.answer) == otherwise) continue;
     TRY(checked(seccomp_rule_add(context.get(), action(call.answer), number, 0), call.name));
   }
   return export_program(context);
@@ -138,10 +148,11 @@ int newest_known_call() {
   return newest;
 }
 
-Result<std::vector<FilterProgram>> compile_filters() {
+Result<std::vector<FilterProgram>> compile_filters(const FilterOptions& options) {
   std::vector<FilterProgram> filters;
   filters.push_back({Tail().compile(), false});
-  filters.push_back({TRY_TO("compile the allowlist", compile_allowlist()), true});
+  filters.push_back({TRY_TO("compile the allowlist", compile_allowlist(options)),
+                     options.supervision == Supervision::kInit});
   return filters;
 }
 

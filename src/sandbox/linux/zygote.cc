@@ -27,7 +27,7 @@ namespace mayfly::sandbox {
 namespace {
 
 constexpr std::size_t kMaxPlan = 64U << 20;
-constexpr std::size_t kLaunchFds = 5;  // of every launch; a group of cgroup v2 comes after them
+constexpr std::size_t kLaunchFds = 6;  // of every launch; a group of cgroup v2 comes after them
 
 // A child of the zygote's that waits in the control groups of one call for that call (cgroup v1:
 // there is no CLONE_INTO_CGROUP, and moving a running init costs some 10 ms). It clones the init as
@@ -172,6 +172,7 @@ void Zygote::run_init(sys::Message& message) {
   inputs.call_plan = std::move(message.fds[0]);
   for (int i = 0; i < 3; ++i) inputs.standard[i] = std::move(message.fds[std::size_t(i) + 1]);
   inputs.channel = std::move(message.fds[4]);
+  inputs.ledger = std::move(message.fds[5]);
   inputs.host_proc = std::move(host_proc_);
   inputs.zygote_life = std::move(life_.read);
   init_main(plan_, std::move(inputs));

@@ -98,8 +98,8 @@ Status park(const ZygoteProcess& zygote, std::uint64_t helper) {
 }
 
 Status launch(const ZygoteProcess& zygote, std::uint64_t call, const LaunchFds& fds, Birth birth) {
-  std::vector<int> numbers = {fds.call_plan.get(), fds.standard[0].get(), fds.standard[1].get(),
-                              fds.standard[2].get(), fds.channel.get()};
+  std::vector<int> numbers = {fds.call_plan.get(),   fds.standard[0].get(), fds.standard[1].get(),
+                              fds.standard[2].get(), fds.channel.get(),     fds.ledger.get()};
   if (birth.cgroup >= 0) numbers.push_back(birth.cgroup);
   Note note;
   note.kind = Kind::kLaunch;

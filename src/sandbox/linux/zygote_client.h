@@ -38,6 +38,7 @@ struct LaunchFds {
   OwnedFd call_plan;
   OwnedFd standard[3];
   OwnedFd channel;
+  OwnedFd ledger;
 };
 // Who clones init, and into which group: `helper` if it is not 0, else the zygote itself, into
 // `cgroup` if that is a directory of cgroup v2 (CLONE_INTO_CGROUP, Linux 5.7).
