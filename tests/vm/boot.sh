@@ -18,6 +18,7 @@ cache=${MAYFLY_VM_CACHE:-$scratch/kernels}
 for program in qemu-system-x86_64 busybox cpio xz dpkg-deb apt-get; do
   PATH=$PATH:/usr/sbin:/sbin command -v "$program" >/dev/null || skip "$program (install-deps.sh vm)"
 done
+[ "$(uname -m)" = x86_64 ] || skip "an x86_64 host: its programs are what runs in there"
 [ "$(id -u)" -eq 0 ] || skip "root, to share files of every owner with the virtual machine"
 
 newest_kernel() {

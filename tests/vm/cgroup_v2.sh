@@ -3,7 +3,7 @@
 # as root at the root of all groups, as an ordinary user in a subtree that was delegated to it, and with
 # something that answers as systemd does.
 set -uo pipefail
-tests=(timeout -s KILL 90 "$1")
+tests=$1
 mayfly=$2
 here=$(dirname "$0")
 top=/sys/fs/cgroup
@@ -25,23 +25,19 @@ check() {
   fi
 }
 
-# As the user, alone in the group $1 with what follows. setpriv execs.
+# in_group GROUP COMMAND...: the command is alone in the group.
+in_group() {
+  # shellcheck disable=SC2016: for the inner shell
+  timeout -s KILL 90 bash -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$top/$@"
+}
 as_user_in() {
   local group=$1
   shift
-  (
-    echo "$BASHPID" >"$group/cgroup.procs" || exit 99
-    exec env HOME=/run/work/home XDG_RUNTIME_DIR=/run/work/none \
-      setpriv --reuid $user --regid $user --clear-groups "$@"
-  )
-}
-in_group() {
-  local group=$1
-  shift
-  (echo "$BASHPID" >"$group/cgroup.procs" || exit 99; exec "$@")
+  in_group "$group" env HOME=/run/work/home XDG_RUNTIME_DIR=/run/work/none \
+    setpriv --reuid $user --regid $user --clear-groups "$@"
 }
 
-groups_left() { find "$top" -mindepth 1 -type d -name 'mayfly-*'; }
+groups_left() { find "$top" -mindepth 1 -type d -name 'mayfly-*' ! -name '*.scope'; }
 nothing_left() {
   local left
   for _ in $(seq 100); do
@@ -75,25 +71,22 @@ for controller in memory pids cpu io; do echo "+$controller" >$top/cgroup.subtre
 
 # --- the code that deals with groups
 
-check "root at the root of all groups" "${tests[@]}" '[live],[v2]' -d yes
+check "root at the root of all groups" timeout -s KILL 90 "$tests" '[live],[v2]' -d yes
 check "nothing is left" nothing_left
 
 delegate delegated
-check "an ordinary user in a delegated group" as_user_in $top/delegated "${tests[@]}" '[live]~[servers]' -d yes
+check "an ordinary user in a delegated group" as_user_in delegated "$tests" '[live]~[servers]' -d yes
 check "nothing is left, and the group is as it was" test -z "$(cat $top/delegated/cgroup.subtree_control)"
 check "nothing is left" nothing_left
 
 # A server is killed: its keeper removes the groups.
 killed_server() {
-  local ready
-  coproc server { as_user_in $top/delegated "${tests[@]}" 'a server for others to kill'; }
-  local pid=$server_PID
-  read -r ready <&"${server[0]}"
-  while [ "$ready" != ready ] && read -r ready <&"${server[0]}"; do :; done
-  [ "$ready" = ready ] || return 1
+  local line
+  coproc server { as_user_in delegated "$tests" 'a server for others to kill'; }
+  while read -r line <&"${server[0]}" && [ "$line" != ready ]; do :; done
+  [ "$line" = ready ] || { echo "no server, but: $line"; return 1; }
   [ -n "$(groups_left)" ] || { echo "there was no group"; return 1; }
-  pkill -KILL -o -f '^[^ ]*cgroup_tests a server for others' || return 1
-  wait "$pid" 2>/dev/null
+  pkill -KILL -o -f '^[^ ]*cgroup_tests a server for others' || { echo "nothing to kill"; return 1; }
   nothing_left
 }
 check "a user's server is killed, nothing is left" killed_server
@@ -103,13 +96,13 @@ mkdir $top/session
 sleep 1000 &
 other=$!
 echo $other >$top/session/cgroup.procs
-check "beside others there are no groups, and it says why" in_group $top/session "${tests[@]}" \
+check "beside others there are no groups, and it says why" in_group session "$tests" \
   'a host without*'
 
 # systemd gives a scope, with the call that it takes.
 mkdir -p /run/systemd/system
 cp "$here/fake_busctl.sh" /usr/bin/busctl
-check "systemd gives a scope" in_group $top/session "${tests[@]}" '[scope]' -d yes
+check "systemd gives a scope" in_group session "$tests" '[scope]' -d yes
 check "nothing is left" nothing_left
 rm -r /run/systemd/system
 kill $other
@@ -144,7 +137,7 @@ killed_mayfly() {
   wait $job 2>/dev/null
   nothing_left && ! pgrep -x sleep
 }
-run_as_user() { as_user_in $top/delegated "$mayfly" run --workspace /run/work/ws --json -q "$@"; }
+run_as_user() { as_user_in delegated "$mayfly" run --workspace /run/work/ws --json -q "$@"; }
 
 cd /run/work/ws
 first=$(run -- /bin/true)
