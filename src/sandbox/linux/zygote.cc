@@ -16,6 +16,7 @@
 #include <map>
 
 #include "base/sys.h"
+#include "sandbox/host_probe.h"
 #include "sandbox/linux/init.h"
 #include "sandbox/linux/messages.h"
 #include "sandbox/linux/root_builder.h"
@@ -85,9 +86,8 @@ Status write_proc(const char* path, const std::string& text) {
 Status Zygote::enter_user_namespace() const {
   auto entered = sys::unshare(CLONE_NEWUSER);
   if (!entered) {
-    Error error = std::move(entered).error();
-    error.code = ErrorCode::kHostCannotEnforce;
-    return fail(std::move(error).with_remedy(
+    return fail(cannot_enforce(
+        std::move(entered).error(),
         "Allow unprivileged user namespaces on this host: sysctl user.max_user_namespaces, "
         "kernel.unprivileged_userns_clone or kernel.apparmor_restrict_unprivileged_userns; in a "
         "container, allow the system calls unshare and clone"));
