@@ -67,9 +67,10 @@ void print_for_person(const Findings& findings) {
     if (!probe.remedy.empty()) std::printf("    remedy: %s\n", probe.remedy.c_str());
   }
   const char* runs = findings.default_profile ? "runs" : "does NOT run";
-  std::printf("\nVerdict: tier %s is possible; limits: %s; the profile %s %s here.\n",
-              tier_name(findings.verdict).c_str(), findings.verdict.limits.c_str(),
-              findings.profile.c_str(), runs);
+  const std::string tier =
+      findings.verdict.tier ? "tier " + tier_name(findings.verdict) : "no tier";
+  std::printf("\nVerdict: %s is possible; limits: %s; the profile %s %s here.\n", tier.c_str(),
+              findings.verdict.limits.c_str(), findings.profile.c_str(), runs);
 }
 
 void print_for_program(const Findings& findings) {

@@ -65,6 +65,7 @@ Result<std::string> denies_a_directory() {
 Result<std::string> scopes() {
   const Helper outside([] { return ::pause(); });
   const OwnedFd server(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!server.valid()) return fail(system_error("socket AF_UNIX", errno));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   auto* const generic = reinterpret_cast<sockaddr*>(&address);

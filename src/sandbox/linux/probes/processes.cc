@@ -20,8 +20,6 @@
 namespace mayfly::sandbox::probes {
 namespace {
 
-const std::vector<Tier> kBoth = {Tier::kFull, Tier::kLandlock};
-
 Result<std::string> clone3_call() {
   clone_args args{};
   int pidfd = -1;
@@ -124,8 +122,19 @@ Result<std::string> unix_diag() {
 
 std::vector<Row> process_rows() {
   return {
-      {"clone3", "clone3", "every sandbox", kBoth, "", clone3_call, needs_linux("5.3", "clone3")},
-      {"pidfd", "pidfd", "every sandbox", kBoth, "", pidfd,
+      {"clone3",
+       "clone3",
+       "tier full",
+       {Tier::kFull},
+       "",
+       clone3_call,
+       needs_linux("5.3", "clone3")},
+      {"pidfd",
+       "pidfd",
+       "every sandbox",
+       {Tier::kFull, Tier::kLandlock},
+       "",
+       pidfd,
        needs_linux("5.3", "pidfd_open and pidfd_send_signal")},
       {"read_below",
        "reading a program from init",

@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <utility>
 
 #include "base/sys.h"
@@ -14,6 +15,19 @@ namespace {
 std::string sysctl(const std::string& assignment) {
   return "sudo sysctl -w " + assignment + "; to keep it: echo '" + assignment +
          "' | sudo tee /etc/sysctl.d/90-mayfly.conf";
+}
+
+// ENOSPC: one of the limits of namespaces(7), each kind of namespace having its own.
+std::string raise_namespace_limit() {
+  constexpr long kFew = 64;
+  std::string lowest = "user.max_user_namespaces";
+  for (const char* kind : {"mnt", "pid", "net", "ipc", "uts", "cgroup", "user"}) {
+    const std::string name = std::string("max_") + kind + "_namespaces";
+    const std::string value = setting("/proc/sys/user/" + name);
+    if (!value.empty() && std::atol(value.c_str()) < kFew) lowest = "user." + name;
+  }
+  return sysctl(lowest + "=15000") +
+         "; if that changes nothing, a container around this one has the limit";
 }
 
 std::string own_path() {
@@ -46,8 +60,7 @@ std::string user_namespace_remedy(const Outcome& outcome) {
            "ordinary user";
   }
   if (outcome.os_errno == ENOSPC || setting("/proc/sys/user/max_user_namespaces") == "0") {
-    return sysctl("user.max_user_namespaces=15000") +
-           "; if that changes nothing, a container around this one has the limit";
+    return raise_namespace_limit();
   }
   if (setting("/proc/sys/kernel/unprivileged_userns_clone") == "0" && !root) {
     return sysctl("kernel.unprivileged_userns_clone=1");
@@ -89,10 +102,16 @@ std::string ptrace_remedy(const Outcome& outcome) {
 }
 
 std::function<std::string(const Outcome&)> needs_linux(std::string version, std::string calls) {
-  return [version = std::move(version), calls = std::move(calls)](const Outcome&) {
+  return [version = std::move(version), calls = std::move(calls)](const Outcome& outcome) {
+    if (outcome.os_errno == ENOSPC) return raise_namespace_limit();
     std::string text = "Use Linux " + version + " or later";
-    if (!calls.empty()) text += " with " + calls;
-    if (filtered()) text += "; in a container, its seccomp profile must allow that too";
+    if (!calls.empty()) text += ", with " + calls;
+    if (filtered()) {
+      text =
+          "In a container, allow it in the seccomp profile (or run it with --security-opt "
+          "seccomp=unconfined); else: " +
+          text;
+    }
     return text;
   };
 }

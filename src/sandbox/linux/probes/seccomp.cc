@@ -120,7 +120,7 @@ std::string listener_remedy(const Outcome& outcome) {
     return "The kernel allows one listener a process and another sandbox has it: start Mayfly "
            "outside of that one";
   }
-  return needs_linux("5.0", "seccomp with SECCOMP_FILTER_FLAG_NEW_LISTENER")(outcome);
+  return needs_linux("5.0", "SECCOMP_FILTER_FLAG_NEW_LISTENER")(outcome);
 }
 
 }  // namespace
