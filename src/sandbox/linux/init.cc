@@ -218,6 +218,8 @@ void init_main(const RootPlan& root, InitInputs inputs) {
   sigemptyset(&children);
   sigaddset(&children, SIGCHLD);
   const OwnedFd signals(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
+  // Without it the program's end would go unnoticed until its time is over.
+  if (!signals.valid()) ::_exit(1);
   serve_until_end(started->program, root, inputs, signals.get(),
                   MemoryWatch(started->call.limits.memory_bytes, temporary_directories(root)));
 }

@@ -41,12 +41,14 @@ class Zygote {
   [[noreturn]] void run_init(sys::Message& message);
   void reap();
   void end_all();
-  void tell(const Note& note, std::span<const int> fds = {}) const {
-    (void)sys::send_message(control_.get(), encode(note), fds);
+  // A server that cannot be told would wait for ever: it hears our end instead.
+  void tell(const Note& note, std::span<const int> fds = {}) {
+    if (!sys::send_message(control_.get(), encode(note), fds)) deaf_ = true;
   }
-  void tell_failure(std::uint64_t call, Error error) const;
+  void tell_failure(std::uint64_t call, Error error);
 
   OwnedFd control_;
+  bool deaf_ = false;  // the server does not hear what we tell it
   OwnedFd signals_;
   OwnedFd host_proc_;
   sys::Pipe life_;  // its write end is held by the zygote alone: init sees when it is gone
@@ -54,7 +56,7 @@ class Zygote {
   std::map<pid_t, std::uint64_t> calls_;  // init's pid → call
 };
 
-void Zygote::tell_failure(std::uint64_t call, Error error) const {
+void Zygote::tell_failure(std::uint64_t call, Error error) {
   Note note;
   note.kind = Kind::kFailed;
   note.call = call;
@@ -202,7 +204,7 @@ int Zygote::serve() {
   sigaddset(&children, SIGCHLD);
   signals_.reset(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
 
-  while (true) {
+  while (!deaf_) {
     struct pollfd events[2] = {{control_.get(), POLLIN, 0}, {signals_.get(), POLLIN, 0}};
     if (::poll(events, 2, -1) < 0 && errno != EINTR) break;
     if (events[1].revents != 0) {
