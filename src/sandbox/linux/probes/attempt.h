@@ -9,6 +9,10 @@
 #include "sandbox/host_probe.h"
 
 // How a host is probed: what a sandbox would do is done, in processes made for it.
+namespace mayfly::sandbox {
+class Cgroups;
+}
+
 namespace mayfly::sandbox::probes {
 
 // Does the thing, in a process of its own that ends afterwards: namespaces, filters and credentials
@@ -64,8 +68,10 @@ std::vector<Row> process_rows();
 std::vector<Row> seccomp_rows();
 std::vector<Row> landlock_rows();
 
-// Rows that are not found by a trial in a child.
+// Rows that are not found by a trial in a child. With control groups that are open already nothing
+// is made but one group for a moment.
 std::vector<Probe> cgroup_probes(const std::string& state_root);
+std::vector<Probe> cgroup_probes(Cgroups& cgroups);
 Probe container_probe();
 Probe core_pattern_probe();
 

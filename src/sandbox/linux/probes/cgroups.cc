@@ -107,8 +107,11 @@ Probe out_of_memory(Cgroups& cgroups) {
 }  // namespace
 
 std::vector<Probe> cgroup_probes(const std::string& state_root) {
-  const std::unique_ptr<Cgroups> cgroups = open_cgroups(state_root);
-  const CgroupAbilities& able = cgroups->abilities();
+  return cgroup_probes(*open_cgroups(state_root));
+}
+
+std::vector<Probe> cgroup_probes(Cgroups& cgroups) {
+  const CgroupAbilities& able = cgroups.abilities();
   Probe groups = row(able, "cgroups", "control groups", able.version != CgroupVersion::kNone,
                      "limits enforced by the kernel");
   if (able.version != CgroupVersion::kNone) {
@@ -117,7 +120,7 @@ std::vector<Probe> cgroup_probes(const std::string& state_root) {
   }
   return {std::move(groups),
           row(able, "cgroup_memory", "memory limit", able.memory, "memory enforced by the kernel"),
-          out_of_memory(*cgroups),
+          out_of_memory(cgroups),
           row(able, "cgroup_processes", "process limit", able.processes,
               "refused forks in the receipt"),
           row(able, "cgroup_cpu", "CPU limit", able.cpu, "CPU share, CPU time"),
