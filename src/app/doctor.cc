@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,7 @@ std::string tier_name(const Verdict& verdict) {
 }
 
 void print_for_person(const Findings& findings) {
+  std::set<std::string> remedies;
   std::size_t width = 0;
   for (const Probe& probe : findings.table) width = std::max(width, probe.name.size());
   for (const Probe& probe : findings.table) {
@@ -64,7 +66,9 @@ void print_for_person(const Findings& findings) {
                 probe.detail.c_str());
     if (probe.state != Probe::State::kMissing) continue;
     std::printf("    needed for: %s\n", probe.needed.c_str());
-    if (!probe.remedy.empty()) std::printf("    remedy: %s\n", probe.remedy.c_str());
+    if (probe.remedy.empty()) continue;
+    const bool said = !remedies.insert(probe.remedy).second;
+    std::printf("    remedy: %s\n", said ? "the one above" : probe.remedy.c_str());
   }
   const char* runs = findings.default_profile ? "runs" : "does NOT run";
   const std::string tier =
