@@ -117,6 +117,15 @@ Status apply(const PolicyOptions& options, sandbox::Profile& profile) {
     limits.job_wall = TRY(parse_time("--job-timeout-ms", options.job_timeout_ms));
   }
   if (!options.memory.empty()) limits.memory_bytes = TRY(parse_size("--memory", options.memory));
+  if (!options.cpu_ms.empty()) limits.cpu = TRY(parse_time("--cpu-ms", options.cpu_ms));
+  if (!options.cpu_percent.empty()) {
+    limits.cpu_percent = TRY(parse_number("--cpu-percent", options.cpu_percent));
+  }
+  if (!options.disk.empty()) limits.disk_bytes = TRY(parse_size("--disk", options.disk));
+  if (!options.io_bytes_per_second.empty()) {
+    limits.io_bytes_per_second =
+        TRY(parse_size("--io-bytes-per-second", options.io_bytes_per_second));
+  }
   if (!options.pids.empty()) limits.processes = TRY(parse_number("--pids", options.pids));
   if (!options.max_output_bytes.empty()) {
     limits.output_bytes = TRY(parse_size("--max-output-bytes", options.max_output_bytes));
@@ -146,6 +155,18 @@ void add_policy_options(CLI::App& command, PolicyOptions& options) {
   command.add_option("--job-timeout-ms", options.job_timeout_ms, "wall time of one job")
       ->option_text("N");
   command.add_option("--memory", options.memory, "memory of one call, as in 512M or 4G")
+      ->option_text("SIZE");
+  command.add_option("--cpu-ms", options.cpu_ms, "CPU time of one call, all processes together")
+      ->option_text("N");
+  command
+      .add_option("--cpu-percent", options.cpu_percent,
+                  "share of CPU of one call: 100 is one core (needs control groups)")
+      ->option_text("N");
+  command.add_option("--disk", options.disk, "what one call may write to disk and /tmp, as in 2G")
+      ->option_text("SIZE");
+  command
+      .add_option("--io-bytes-per-second", options.io_bytes_per_second,
+                  "disk bandwidth of one call, each way, as in 50M (needs control groups)")
       ->option_text("SIZE");
   command.add_option("--pids", options.pids, "processes and threads of one call")->option_text("N");
   command

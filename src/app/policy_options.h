@@ -21,7 +21,11 @@ struct PolicyOptions {
   std::string timeout_ms;
   std::string job_timeout_ms;
   std::string memory;
+  std::string cpu_ms;
+  std::string cpu_percent;
   std::string pids;
+  std::string disk;
+  std::string io_bytes_per_second;
   std::string max_output_bytes;
   std::vector<std::string> read;
   std::vector<std::string> env;  // "K=V", or "K" to pass the server's own

@@ -45,6 +45,29 @@ Result<mcp::EraOption> era_of(const ServeOptions& options) {
   return fail(bad_choice("--era", options.era, "auto, legacy or modern"));
 }
 
+// Places for calls: a small number, given in digits.
+Result<int> places(const char* option, const std::string& value, int low) {
+  constexpr int kMost = 4096;
+  int number = 0;
+  const char* end = value.data() + value.size();
+  const auto parsed = std::from_chars(value.data(), end, number);
+  if (parsed.ec != std::errc() || parsed.ptr != end || number < low || number > kMost) {
+    return fail(
+        input_error(ErrorCode::kInvalidConfiguration, option, value,
+                    "is not a number from " + std::to_string(low) + " to " + std::to_string(kMost),
+                    "give digits only"));
+  }
+  return number;
+}
+
+Result<sandbox::EngineOptions> places_of(const ServeOptions& options, sandbox::EngineOptions out) {
+  if (!options.max_calls.empty()) out.max_calls = TRY(places("--max-calls", options.max_calls, 1));
+  if (!options.max_queued.empty()) {
+    out.max_queued = TRY(places("--max-queued", options.max_queued, 0));
+  }
+  return out;
+}
+
 Result<tools::WorkbenchOptions> workbench_options(const ServeOptions& options) {
   tools::WorkbenchOptions out;
   if (options.receipt == "full") {
@@ -81,6 +104,7 @@ Result<Service> make_service(const ServeOptions& options,
   const tools::WorkbenchOptions wanted = TRY(workbench_options(options));
   std::vector<sandbox::Profile> offered = TRY(profiles(options.policy));
   const sandbox::Host host = TRY(this_host(options.policy));
+  const sandbox::EngineOptions engine = TRY(places_of(options, engine_options(host)));
   std::vector<sandbox::Policy> previews;
   for (const sandbox::Profile& profile : offered) previews.push_back(TRY(preview(profile, host)));
   service.briefing = tools::make_briefing(previews, wanted.max_wait);
@@ -88,7 +112,7 @@ Result<Service> make_service(const ServeOptions& options,
       std::move(offered),
       [host](const sandbox::Profile& profile) { return sandbox::resolve(profile, host); });
   service.bench = std::make_unique<tools::Workbench>(
-      *service.profiles, sandbox::make_engine(engine_options(host), std::move(early)), wanted);
+      *service.profiles, sandbox::make_engine(engine, std::move(early)), wanted);
   return service;
 }
 
@@ -136,6 +160,12 @@ void add_serve_options(CLI::App& command, ServeOptions& options) {
       .add_option("--wait-ms", options.wait_ms,
                   "how long a request waits before its command becomes a job (default 45000: "
                   "most clients give up after 60 s)")
+      ->option_text("N");
+  command.add_option("--max-calls", options.max_calls, "calls that run at once (default 64)")
+      ->option_text("N");
+  command
+      .add_option("--max-queued", options.max_queued,
+                  "calls that wait for a place, all clients together (default 64)")
       ->option_text("N");
 }
 

@@ -12,6 +12,8 @@ struct ServeOptions {
   std::string era = "auto";
   std::string receipt = "lean";
   std::string wait_ms;
+  std::string max_calls;
+  std::string max_queued;
 };
 void add_serve_options(CLI::App& command, ServeOptions& options);
 

@@ -94,6 +94,16 @@ Status parse_limits(const Json& arguments, sandbox::Limits& limits) {
     }
     limit = number;
   }
+  if (const Json* cpu = member(*wanted, "cpu_ms")) {
+    const auto number = cpu->get<std::uint64_t>();
+    const auto ceiling = static_cast<std::uint64_t>(limits.cpu.count());
+    if (ceiling != 0 && number > ceiling) {
+      return fail(above_ceiling("limits.cpu_ms", number, ceiling, "a call can only lower a limit"));
+    }
+    // More than a year is no limit, and would not fit.
+    constexpr std::uint64_t kYear = 366ULL * 24 * 3600 * 1000;
+    limits.cpu = milliseconds(static_cast<milliseconds::rep>(std::min(number, kYear)));
+  }
   return {};
 }
 

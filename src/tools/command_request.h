@@ -24,6 +24,7 @@ inline constexpr LimitField kLimitFields[] = {
     {"memory_bytes", &sandbox::Limits::memory_bytes}, {"processes", &sandbox::Limits::processes},
     {"open_files", &sandbox::Limits::open_files},     {"file_bytes", &sandbox::Limits::file_bytes},
     {"output_bytes", &sandbox::Limits::output_bytes}, {"tmp_bytes", &sandbox::Limits::tmp_bytes},
+    {"disk_bytes", &sandbox::Limits::disk_bytes},
 };
 
 enum class Place { kForeground, kBackground };

@@ -25,6 +25,14 @@ Json usage(const sandbox::Report& report) {
               {"system_ms", in_ms(used.system)}};
   if (used.peak_memory_bytes) out["peak_memory_bytes"] = *used.peak_memory_bytes;
   if (used.peak_processes) out["peak_processes"] = *used.peak_processes;
+  if (used.bytes_read) out["bytes_read"] = *used.bytes_read;
+  if (used.bytes_written) out["bytes_written"] = *used.bytes_written;
+  if (used.disk_bytes) out["disk_bytes"] = *used.disk_bytes;
+  if (used.pressure) {
+    out["pressure_us"] = {{"cpu", used.pressure->cpu.count()},
+                          {"memory", used.pressure->memory.count()},
+                          {"io", used.pressure->io.count()}};
+  }
   out["voluntary_switches"] = used.voluntary_switches;
   out["involuntary_switches"] = used.involuntary_switches;
   out["minor_faults"] = used.minor_faults;
@@ -44,7 +52,16 @@ Json limits(const sandbox::Report& report) {
     if (limit.used) entry["used"] = *limit.used;
     // What was not measured may have been reached all the same.
     if (limit.used || limit.reached) entry["reached"] = limit.reached;
+    if (!limit.enforced_by.empty()) entry["enforced_by"] = limit.enforced_by;
     out.push_back(std::move(entry));
+  }
+  return out;
+}
+
+Json lingering(const sandbox::Report& report) {
+  Json out = Json::array();
+  for (const sandbox::Lingering& process : report.lingering) {
+    out.push_back({{"pid", process.pid}, {"name", process.name}, {"state", process.state}});
   }
   return out;
 }
@@ -64,6 +81,7 @@ mcp::Json full_receipt(const sandbox::Report& report) {
   out["layers"] = report.layers;
   out["usage"] = usage(report);
   out["limits"] = limits(report);
+  if (!report.lingering.empty()) out["lingering"] = lingering(report);
   out["violations"] = Json::array();
   for (const sandbox::Violation& violation : report.violations) {
     out["violations"].push_back(violation_json(violation));

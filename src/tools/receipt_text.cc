@@ -43,7 +43,9 @@ std::string reason(const Report& report) {
     case EndedBy::kOutput:
       return "output limit" + reached_limit(report, "output_bytes");
     case EndedBy::kDisk:
-      return "disk limit" + reached_limit(report, "file_bytes");
+      return "disk limit" + (reached_limit(report, "disk_bytes").empty()
+                                 ? reached_limit(report, "file_bytes")
+                                 : reached_limit(report, "disk_bytes"));
     case EndedBy::kCpu:
       return "cpu limit" + reached_limit(report, "cpu_ms");
     case EndedBy::kSeccomp:
@@ -179,6 +181,12 @@ std::string note_of(const Report& report) {
   }
   if (report.left_files_in_tmp) {
     notes.push_back("files left in /tmp are gone; $SCRATCH keeps files between calls");
+  }
+  if (!report.lingering.empty()) {
+    const sandbox::Lingering& one = report.lingering.front();
+    notes.push_back("lingering: killed, but " + std::to_string(report.lingering.size()) +
+                    " of its processes did not end (" + one.name + ", state " + one.state +
+                    "); they keep this call's place until they do");
   }
   return text::join(notes, "; ");
 }

@@ -28,6 +28,7 @@ Json limits_property(const sandbox::Limits& ceilings) {
   for (const LimitField& field : kLimitFields) {
     properties[field.name] = {{"type", "integer"}, {"minimum", 1}};
   }
+  properties["cpu_ms"] = {{"type", "integer"}, {"minimum", 1}};
   return {
       {"type", "object"},
       {"properties", std::move(properties)},
@@ -96,6 +97,7 @@ void run(Workbench& bench, mcp::ToolCall call, mcp::ToolReply reply) {
     bench.calls.add(job->principal(), full);
     job->finish({std::move(report), std::move(full)});
   };
+  request->command.caller = call.principal;
   auto started =
       bench.engine->start(request->policy, std::move(request->command), std::move(observer));
   if (!started) return reply(mcp::error_result(started.error()));

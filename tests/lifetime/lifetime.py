@@ -10,6 +10,7 @@ a sandbox, and what then is left behind must be seen.
 """
 import collections
 import contextlib
+import glob
 import json
 import os
 import shutil
@@ -21,7 +22,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "victims"))
-from attack import Failure, adopt_orphans, check_no_orphans  # noqa: E402
+from attack import Failure, adopt_orphans, check_no_orphans, skip  # noqa: E402
 
 MAYFLY = os.environ.get("MAYFLY", "build/mayfly")
 CONTROL = "--no-sandbox-control" in sys.argv
@@ -51,12 +52,20 @@ def descendants(pid):
     return found + [below for child in found for below in descendants(child)]
 
 
+def name(pid):
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
+
+
 def zygotes(server):
-    def name(pid):
-        with contextlib.suppress(OSError):
-            return Path(f"/proc/{pid}/comm").read_text().strip()
-        return ""
     return [pid for pid in children(server) if name(pid) == "mayfly-zygote"]
+
+
+def of_calls(server):
+    """The processes of a server's calls: what is not its own staff."""
+    staff = ("mayfly-zygote", "mayfly-keeper", "mayfly-parked")
+    return [pid for pid in descendants(server) if name(pid) not in staff]
 
 
 class Ground:
@@ -68,11 +77,19 @@ class Ground:
         self.home = self.top / "home"
         self.workspace.mkdir()
         self.home.mkdir()
+        self.servers = []
 
     def start(self, *arguments, **pipes):
         environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.home)}
-        return subprocess.Popen([MAYFLY, *arguments], env=environment, cwd=self.workspace, text=True,
-                                **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, **pipes})
+        process = subprocess.Popen([MAYFLY, *arguments], env=environment, cwd=self.workspace, text=True,
+                                   **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, **pipes})
+        self.servers.append(process.pid)
+        return process
+
+    def check_no_groups(self):
+        left = [path for path in control_groups() for pid in self.servers if f"/mayfly-{pid}-" in path]
+        if left:
+            raise Failure(f"control groups are left: {left}")
 
     def run(self, script, *options):
         if CONTROL:
@@ -97,9 +114,10 @@ def receipt_of(process):
 class Server:
     """`mayfly serve`, spoken to in the modern era."""
 
-    def __init__(self, ground):
-        self.process = ground.start("serve", "--workspace", str(ground.workspace), stdin=subprocess.PIPE)
+    def __init__(self, ground, *options):
+        self.process = ground.start("serve", "--workspace", str(ground.workspace), *options, stdin=subprocess.PIPE)
         self.next = 0
+        self.early = {}
 
     def send(self, script, **more):
         self.next += 1
@@ -111,11 +129,20 @@ class Server:
         self.process.stdin.flush()
         return self.next
 
+    def cancel(self, number):
+        self.process.stdin.write(json.dumps({"jsonrpc": "2.0", "method": "notifications/cancelled",
+                                             "params": {"requestId": number}}) + "\n")
+        self.process.stdin.flush()
+
     def answer(self, number):
+        if number in self.early:
+            return self.early.pop(number)
         for line in self.process.stdout:
             message = json.loads(line)
             if message.get("id") == number:
                 return message["result"]
+            if "result" in message:
+                self.early[message["id"]] = message["result"]
         raise Failure("the server ended without an answer")
 
     def call(self, script, **more):
@@ -165,7 +192,7 @@ def killed_zygote(ground):
     # The program did start: whichever way this is told, it is no ordinary exit.
     if "exit_code" in result.get("structuredContent", {}):
         raise Failure(f"a lost sandbox was reported as an exit: {result}")
-    wait_until("only the new zygote is left", lambda: len(descendants(server.process.pid)) <= 1)
+    wait_until("nothing of the call is left", lambda: not of_calls(server.process.pid))
     expect("the next call's exit code", server.call("exit 3")["structuredContent"]["exit_code"], 3)
     server.end()
 
@@ -207,7 +234,7 @@ def daemons(ground):
     result = server.call(FAMILY + "exit 6")
     expect("exit_code", result["structuredContent"]["exit_code"], 6)
     # The answer is sent once they are gone, not a while before.
-    expect("processes below the server", len(descendants(server.process.pid)), 1)
+    expect("processes of the call", of_calls(server.process.pid), [])
     server.end()
 
 
@@ -231,22 +258,38 @@ def closed_input(ground):
     server.end()
 
 
+def control_groups():
+    """All groups that a Mayfly server of this machine has made, ours and those of other tests."""
+    return {path for path in glob.glob("/sys/fs/cgroup/**/mayfly-*", recursive=True) if os.path.isdir(path)}
+
+
+def open_files(pid):
+    """By kind, without those of the control groups that wait for their calls: their number varies."""
+    kinds = collections.Counter(os.readlink(f"/proc/{pid}/fd/{fd}").split(":")[0].split(" ")[0]
+                                for fd in os.listdir(f"/proc/{pid}/fd"))
+    waiting = [kind for kind in kinds if "/call-" in kind]
+    for kind in waiting:
+        del kinds[kind]
+    kinds["anon_inode"] -= 2 * len(waiting)  # an epoll and an eventfd for each
+    return kinds
+
+
 def resources(server):
     """Everything of a server's that could grow."""
     pid = server.process.pid
-
-    def kind(fd):
-        return os.readlink(f"/proc/{pid}/fd/{fd}").split(":")[0].split(" ")[0]
     zygote = zygotes(pid)[0]
     with contextlib.suppress(OSError):
         seen = {
-            "fds": collections.Counter(kind(fd) for fd in os.listdir(f"/proc/{pid}/fd")),
-            "processes": len(descendants(pid)),
+            "fds": open_files(pid),
+            "processes": len(of_calls(pid)),
+            "zygotes": len(zygotes(pid)),
+            "groups": sum(f"mayfly-{pid}-" in path for path in control_groups()),
             "mounts of the host": len(Path("/proc/self/mountinfo").read_text().splitlines()),
             "mounts of the server": len(Path(f"/proc/{pid}/mountinfo").read_text().splitlines()),
         }
         with contextlib.suppress(PermissionError):  # an ordinary user's zygote shows nothing of itself
-            seen["fds of the zygote"] = len(os.listdir(f"/proc/{zygote}/fd"))
+            parked = sum(name(child) == "mayfly-parked" for child in children(zygote))
+            seen["fds of the zygote"] = len(os.listdir(f"/proc/{zygote}/fd")) - parked
             seen["mounts of the zygote"] = len(Path(f"/proc/{zygote}/mountinfo").read_text().splitlines())
         return seen
     return None
@@ -277,15 +320,109 @@ def hundred_calls(ground):
     server.end()
 
 
+def thousand_calls(ground):
+    server = Server(ground)
+    for number in [server.send("true") for _ in range(16)]:
+        server.answer(number)
+    before = resources(server)
+    kinds = ["true", "nothing-of-this-name; (setsid sleep 1000 &)", "exit 7", "kill -9 $$",
+             "head -c 300000 /dev/zero > /dev/null", "for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done"]
+    for number in range(500):
+        server.call(kinds[number % len(kinds)], max_output_chars=10)
+    for _ in range(500 // 16 + 1):
+        for number in [server.send(kinds[number % len(kinds)], max_output_chars=10) for number in range(16)]:
+            server.answer(number)
+    with contextlib.suppress(Failure):
+        wait_until("all is as before", lambda: resources(server) == before, pause=0.05)
+    after = resources(server)
+    for name, was in before.items():
+        expect(name, after[name], was)
+    server.end()
+
+
+def waits_in_turn(ground):
+    server = Server(ground, "--max-calls", "1", "--max-queued", "2")
+    first = server.send("touch started; while [ ! -e go ]; do sleep 0.01; done; rm go; echo first")
+    ground.started()
+    second = server.send("echo second")
+    cancelled = server.send("echo never; touch ran")
+    # Both wait: one more is refused at once, with the time to wait.
+    refused = server.call("echo too many")
+    if not refused.get("isError") or "E4001" not in refused["content"][0]["text"]:
+        raise Failure(f"with no place left a call was answered {refused}")
+    server.cancel(cancelled)
+    third = server.send("echo third")  # in the place of the cancelled one
+    (ground.workspace / "go").touch()
+    for number, text in ((first, "first"), (second, "second"), (third, "third")):
+        expect("stdout", server.answer(number)["structuredContent"]["stdout"], text + "\n")
+    if (ground.workspace / "ran").exists():
+        raise Failure("a call that was cancelled while it waited has run")
+    # At the end of input nothing that waits is started.
+    server.send("touch started; sleep 1000")
+    ground.started()
+    server.send("touch ran")
+    server.end()
+    if (ground.workspace / "ran").exists():
+        raise Failure("a waiting call was started at the end")
+
+
+@contextlib.contextmanager
+def frozen(pid):
+    """Keeps a process from dying, even of KILL: what the v1 freezer holds does not get as far."""
+    freezer = Path("/sys/fs/cgroup/freezer")
+    if os.geteuid() != 0 or not (freezer / "cgroup.procs").exists():
+        skip("a cgroup v1 freezer that this user may use")
+    group = freezer / f"lifetime-{os.getpid()}"
+    group.mkdir()
+    try:
+        (group / "cgroup.procs").write_text(str(pid))
+        (group / "freezer.state").write_text("FROZEN")
+        wait_until("it is frozen", lambda: (group / "freezer.state").read_text().strip() == "FROZEN")
+        yield
+    finally:
+        (group / "freezer.state").write_text("THAWED")
+        wait_until("it is gone", lambda: not (group / "cgroup.procs").read_text())
+        group.rmdir()
+
+
+def lingering(ground):
+    server = Server(ground, "--max-calls", "1", "--max-queued", "0")
+    number = server.send("touch started; exec sleep 1000", timeout_ms=300, receipt="full")
+    ground.started()
+    program = next(pid for pid in descendants(server.process.pid)
+                   if name(pid) == "sleep")
+    with frozen(program):
+        answer = server.answer(number)["structuredContent"]
+        expect("ended_by", answer["ended_by"], "timeout")
+        if program not in [process["pid"] for process in answer["receipt"]["lingering"]]:
+            raise Failure(f"the receipt does not name process {program}: {answer}")
+        if "lingering" not in answer["note"]:
+            raise Failure(f"the note does not say what lingers: {answer}")
+        # It has its place until it ends.
+        refused = server.call("true")
+        if "E4001" not in refused["content"][0]["text"]:
+            raise Failure(f"what lingers does not count: {refused}")
+    wait_until("the place is free", lambda: "structuredContent" in server.call("true"))
+
+    # A server does not wait for ever for what does not die.
+    number = server.send("touch started; exec sleep 1000")
+    ground.started()
+    program = next(pid for pid in descendants(server.process.pid)
+                   if name(pid) == "sleep")
+    with frozen(program):
+        server.end()
+
+
 def main():
     case = {function.__name__: function for function in (
         killed_run, killed_serve, killed_zygote, killed_early, daemons, ignored_term, stopped, closed_input,
-        hundred_calls)}[sys.argv[-1]]
+        hundred_calls, thousand_calls, waits_in_turn, lingering)}[sys.argv[-1]]
     adopt_orphans()
     ground = Ground()
     try:
         case(ground)
         check_no_orphans(BOUND)
+        ground.check_no_groups()
     except (Failure, subprocess.TimeoutExpired) as failure:
         if CONTROL and "processes are left" in str(failure):
             print(failure)

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -206,6 +207,30 @@ json process() {
            }()}};
 }
 
+// Layers of Landlock above us are among the sixteen that there may be (landlock(7)).
+int landlock_layers_above() {
+  const pid_t child = fork();
+  if (child == 0) {
+    int own = 0;
+    while (own < 16) {
+      const std::uint64_t execute[] = {1};
+      const int ruleset = static_cast<int>(syscall(SYS_landlock_create_ruleset, execute, sizeof execute, 0));
+      if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0) break;
+      ++own;
+    }
+    _exit(16 - own);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WEXITSTATUS(status);
+}
+
+json landlock() {
+  return {{"ABI", syscall(SYS_landlock_create_ruleset, nullptr, 0, 1)},
+          {"layers above", landlock_layers_above()},
+          {"signal to process 1", kill(1, 0) == 0 ? "allowed" : strerrorname_np(errno)}};
+}
+
 }  // namespace
 
 int main() {
@@ -216,6 +241,7 @@ int main() {
   all["status"] = status();
   all["namespaces"] = namespaces();
   all["limits"] = limits();
+  all["landlock"] = landlock();
   all["process"] = process();
   all["mounts"] = mounts();
   all["root directory"] = entries("/");

@@ -46,6 +46,13 @@ def normalise(value, workspace, home):
     for name, link in value["namespaces"].items():
         value["namespaces"][name] = "same" if os.readlink(f"/proc/self/ns/{name}") == link else "new"
 
+    landlock = value["landlock"]
+    if landlock["layers above"] == (1 if landlock["ABI"] >= 2 else 0):
+        landlock["layers above"] = "<1 from ABI 2>"
+    if landlock["signal to process 1"] == ("EPERM" if landlock["ABI"] >= 6 else "allowed"):
+        landlock["signal to process 1"] = "<EPERM from ABI 6>"
+    landlock["ABI"] = "<the kernel's>"
+
     limits = value["limits"]
     for name in ("stack", "memlock", "sigpending"):
         if limits[name] == inherited(getattr(resource, f"RLIMIT_{name.upper()}", resource.RLIMIT_STACK)) or name == "sigpending":
@@ -53,6 +60,10 @@ def normalise(value, workspace, home):
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if limits["nofile"] == " ".join([str(min(65536, hard))] * 2):
         limits["nofile"] = "<65536 or the hard limit>"
+
+    # Where a control group counts, the other count only must not come before it.
+    if limits["nproc"] in ("1024 1024", "1088 1088"):
+        limits["nproc"] = "<1024 for itself, or a control group's>"
 
     # Of the system's files, this host has its own choice; all are shown in the same way.
     kept, system = [], set()

@@ -330,6 +330,21 @@ def case_network(place):
         attack(place, "network", variables)
 
 
+def landlock_abi():
+    """Of this kernel, asked as a program would; 0 without Landlock."""
+    create_ruleset = 444
+    return max(0, ctypes.CDLL(None).syscall(create_ruleset, None, 0, 1))
+
+
+def case_landlock(place):
+    abi = landlock_abi()
+    if abi < 6:
+        skip("Landlock ABI 6 (Linux 6.12)")
+    receipt = attack(place, "landlock")
+    if f"Landlock ABI {abi}" not in receipt["layers"]:
+        raise Failure(f"the receipt does not name Landlock ABI {abi}: {receipt['layers']}")
+
+
 def git(place, *arguments, directory="."):
     return subprocess.run(["git", *arguments], cwd=place.workspace / directory, check=False, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -1,41 +1,18 @@
+#include "sandbox/linux/engine_linux.h"
+
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <atomic>
 #include <cerrno>
-#include <mutex>
-#include <thread>
+#include <cstdlib>
 #include <utility>
 
 #include "base/sys.h"
-#include "sandbox/engine.h"
-#include "sandbox/linux/finisher.h"
-#include "sandbox/linux/running_call.h"
-#include "sandbox/linux/socket_owners.h"
-#include "sandbox/linux/zygote_client.h"
-#include "sandbox/set_id_files.h"
 
-// The engine: one thread with one epoll for everything that running calls do.
-//
-// A caller's thread makes the plans, the pipes and (rarely) a zygote, hands the call to the loop
-// and sends the launch; from then on the call belongs to the loop alone. Other threads reach it
-// only by posting a function. What may take long at a call's end, looking for host code in the
-// workspace, is done by the Finisher's thread, which then tells the observer.
 namespace mayfly::sandbox {
 namespace {
-
-constexpr std::size_t kReadBytes = 64 * 1024;
-constexpr std::size_t kMaxZygotes = 16;
-
-// What an epoll event is about, packed into its 64 bits: a role and a number.
-enum class Role : std::uint8_t { kWake, kZygote, kStdout, kStderr, kChannel };
-std::uint64_t tag(Role role, std::uint64_t number) { return (std::uint64_t(role) << 56) | number; }
-Role role_of(std::uint64_t tag) { return static_cast<Role>(tag >> 56); }
-std::uint64_t number_of(std::uint64_t tag) { return tag & ((1ULL << 56) - 1); }
 
 std::string random_id() {
   static constexpr char kDigits[] = "0123456789abcdef";
@@ -49,85 +26,6 @@ std::string random_id() {
   return id;
 }
 
-CacheLocation location_of(const Policy& policy) {
-  const CachePolicy& cache = *policy.cache;
-  return {cache.root, cache.workspace, policy.profile, cache.owner_uid, cache.owner_gid};
-}
-
-class LinuxEngine final : public Engine {
- public:
-  LinuxEngine(EngineOptions options, std::unique_ptr<Prestart> early)
-      : options_(options), early_(static_cast<ZygoteProcess*>(early.release())) {}
-  ~LinuxEngine() override;
-
-  Result<std::shared_ptr<Call>> start(std::shared_ptr<const Policy> policy, Command command,
-                                      CallObserver observer) override;
-
-  // For handles: runs `action` on the call in the loop's thread, if it still runs.
-  void post(std::uint64_t number, std::function<void(RunningCall&)> action);
-  milliseconds kill_grace() const { return options_.kill_grace; }
-
- private:
-  struct Zygote {
-    std::uint64_t number = 0;
-    std::string digest;
-    std::unique_ptr<ZygoteProcess> process;
-    std::vector<StageTime> stages;  // of configuring, for the first call's report
-    std::optional<Error> failure;
-    std::optional<CacheSet> cache;  // locked against removal while its sandboxes use it
-    TimePoint last_used;
-    int calls = 0;
-  };
-
-  struct Guard {
-    Workspace workspace;
-    std::shared_ptr<ProtectedPaths> paths;
-  };
-
-  Status start_loop();
-  Result<std::shared_ptr<Zygote>> zygote_for(const Policy& policy);
-  void retire_idle_zygote();
-  Result<Admission> admit();
-  void trim_once(const std::string& cache_root);
-  Result<std::vector<std::shared_ptr<ProtectedPaths>>> guards_for(const Policy& policy);
-  void watch(int fd, Role role, std::uint64_t number) const;
-  void wake() const;
-
-  // All below run in the loop's thread.
-  void loop();
-  int milliseconds_to_next_deadline() const;
-  void run_posted();
-  void meet_deadlines();
-  void handle(std::uint64_t what);
-  void hear_zygote(std::uint64_t number);
-  void lose_zygote(std::uint64_t number);
-  void hear_init(RunningCall& call);
-  std::vector<std::uint64_t> others_of_caller(const RunningCall& call) const;
-  void pass_on(SocketOwners::Messages messages);
-  void read_output(RunningCall& call, int stream);
-  void finish(std::uint64_t number);
-
-  const EngineOptions options_;
-  std::unique_ptr<ZygoteProcess> early_;
-
-  std::shared_ptr<std::atomic<int>> active_ = std::make_shared<std::atomic<int>>(0);
-  std::mutex starting_;  // guards what only callers' threads use: early_, guards_, trimmed_
-  std::mutex mutex_;     // guards what they share with the loop, for a moment at a time
-  bool stopping_ = false;
-  std::vector<std::function<void()>> posted_;
-  std::map<std::uint64_t, std::shared_ptr<Zygote>> zygotes_;
-  std::map<std::string, Guard> guards_;  // by workspace path
-  std::uint64_t next_number_ = 1;
-  bool trimmed_ = false;
-
-  OwnedFd epoll_;
-  OwnedFd wake_;
-  std::thread thread_;
-  std::map<std::uint64_t, std::shared_ptr<RunningCall>> calls_;  // the loop's own
-  SocketOwners owners_;                                          // the loop's own
-  Finisher finisher_;
-};
-
 // What callers hold. It does not keep the engine alive: a call cannot outlive it anyway.
 class Handle final : public Call {
  public:
@@ -135,19 +33,15 @@ class Handle final : public Call {
       : engine_(engine),
         number_(call.number),
         id_(call.id),
-        began_(call.began),
+        accepted_(call.accepted),
         streams_(call.streams),
         job_wall_(call.limits.job_wall) {}
   const std::string& id() const override { return id_; }
-  TimePoint started() const override { return began_; }
+  TimePoint started() const override { return accepted_; }
   std::shared_ptr<OutputStream> out() const override { return streams_[0]; }
   std::shared_ptr<OutputStream> err() const override { return streams_[1]; }
-  void cancel() override {
-    engine_.post(number_, [](RunningCall& call) { call.end(EndedBy::kCancelled, std::nullopt); });
-  }
-  void terminate(milliseconds grace) override {
-    engine_.post(number_, [grace](RunningCall& call) { call.end(EndedBy::kCancelled, grace); });
-  }
+  void cancel() override { engine_.cancel(number_, std::nullopt); }
+  void terminate(milliseconds grace) override { engine_.cancel(number_, grace); }
   void become_job() override {
     engine_.post(number_, [wall = job_wall_](RunningCall& call) {
       if (!call.terminate_at.has_value() || wall <= call.limits.wall) return;
@@ -160,10 +54,83 @@ class Handle final : public Call {
   LinuxEngine& engine_;
   const std::uint64_t number_;
   const std::string id_;
-  const TimePoint began_;
+  const TimePoint accepted_;
   const std::array<std::shared_ptr<OutputStream>, 2> streams_;
   const milliseconds job_wall_;
 };
+
+Status tell_guards(const std::vector<std::shared_ptr<ProtectedPaths>>& guards) {
+  for (std::size_t i = 0; i < guards.size(); ++i) {
+    auto begun = guards[i]->call_started();
+    if (begun) continue;
+    for (std::size_t k = 0; k < i; ++k) (void)guards[k]->call_ended();
+    return fail(std::move(begun).error());
+  }
+  return {};
+}
+
+// A program may open its own streams by name, as /dev/stdout: then it must own them.
+void give_to(const Identity& identity, const OwnedFd& pipe) {
+  if (::geteuid() == 0) (void)!::fchown(pipe.get(), identity.host_uid, identity.host_gid);
+}
+
+Result<OwnedFd> standard_input(Command& command, const Identity& identity) {
+  if (command.stdin_pipe.valid()) {
+    give_to(identity, command.stdin_pipe);
+    return std::move(command.stdin_pipe);
+  }
+  if (command.stdin_bytes.has_value()) return sys::memfd("stdin", *command.stdin_bytes);
+  return sys::open("/dev/null", O_RDONLY);
+}
+
+// The streams, the plan and the channel: the call keeps one end of each, the launch gets the other.
+Result<LaunchFds> open_streams(RunningCall& call) {
+  LaunchFds fds;
+  fds.call_plan = TRY(sys::memfd("call-plan", encode(call.plan)));
+  fds.standard[0] = TRY(standard_input(call.command, call.policy->identity));
+  for (int stream = 0; stream < 2; ++stream) {
+    sys::Pipe pipe = TRY(sys::pipe());
+    ::fcntl(pipe.read.get(), F_SETFL, O_NONBLOCK);
+    call.output[stream] = std::move(pipe.read);
+    give_to(call.policy->identity, pipe.write);
+    fds.standard[stream + 1] = std::move(pipe.write);
+  }
+  sys::SocketPair channel = TRY(sys::socketpair_seqpacket());
+  ::fcntl(channel.first.get(), F_SETFL, O_NONBLOCK);
+  call.channel = std::move(channel.first);
+  fds.channel = std::move(channel.second);
+  fds.ledger = TRY(make_ledger());
+  call.ledger.emplace(TRY(LedgerReader::map(fds.ledger)));
+  return fds;
+}
+
+Error busy(const CallQueue& queue) {
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(queue.expected_wait()).count();
+  return input_error(
+      ErrorCode::kBusy, "calls", std::to_string(queue.running()),
+      std::to_string(queue.running()) + " calls are running and " +
+          std::to_string(queue.waiting()) +
+          " are waiting for a place, as many as the server allows",
+      "Try again in about " + std::to_string(std::max<long>(1, seconds)) + " s, or stop a job");
+}
+
+Error no_disk(const Limits& limits) {
+  return input_error(ErrorCode::kHostCannotEnforce, "limits.io_bytes_per_second",
+                     std::to_string(limits.io_bytes_per_second),
+                     "the workspace is on no disk whose bandwidth can be limited",
+                     "Leave this limit out, or put the workspace on a disk");
+}
+
+}  // namespace
+
+LinuxEngine::LinuxEngine(EngineOptions options, std::unique_ptr<Prestart> early)
+    : options_(std::move(options)),
+      queue_(std::size_t(options_.max_calls), std::size_t(options_.max_queued)) {
+  std::unique_ptr<ZygoteProcess> zygote(static_cast<ZygoteProcess*>(early.release()));
+  zygotes_ = std::make_unique<ZygotePool>(std::move(zygote), [this](const Zygote& made) {
+    watch(made.process->control.get(), Role::kZygote, made.number, EPOLLIN);
+  });
+}
 
 LinuxEngine::~LinuxEngine() {
   if (thread_.joinable()) {
@@ -174,15 +141,10 @@ LinuxEngine::~LinuxEngine() {
     wake();
     thread_.join();
   }
+  launcher_.drain();
   finisher_.drain();
-  if (early_ != nullptr) {
-    early_->control.reset();
-    reap_zygote(*early_);
-  }
-  for (auto& [number, zygote] : zygotes_) {
-    zygote->process->control.reset();
-    reap_zygote(*zygote->process);
-  }
+  zygotes_.reset();
+  calls_.clear();
 }
 
 Status LinuxEngine::start_loop() {
@@ -190,15 +152,15 @@ Status LinuxEngine::start_loop() {
   epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll_.valid()) return fail(system_error("epoll_create1", errno));
   wake_ = TRY(sys::eventfd());
-  watch(wake_.get(), Role::kWake, 0);
+  watch(wake_.get(), Role::kWake, 0, EPOLLIN);
   thread_ = std::thread([this] { loop(); });
   return {};
 }
 
-void LinuxEngine::watch(int fd, Role role, std::uint64_t number) const {
+void LinuxEngine::watch(int fd, Role role, std::uint64_t number, std::uint32_t events) const {
   epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.u64 = tag(role, number);
+  event.events = events;
+  event.data.u64 = (std::uint64_t(role) << 56) | number;
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
 }
 
@@ -207,67 +169,41 @@ void LinuxEngine::wake() const {
   (void)!::write(wake_.get(), &one, sizeof one);
 }
 
-void LinuxEngine::post(std::uint64_t number, std::function<void(RunningCall&)> action) {
+void LinuxEngine::post_to_loop(std::function<void()> action) {
   {
     const std::lock_guard lock(mutex_);
-    posted_.emplace_back([this, number, action = std::move(action)] {
-      const auto found = calls_.find(number);
-      if (found != calls_.end()) action(*found->second);
-    });
+    posted_.push_back(std::move(action));
   }
   wake();
 }
 
-void LinuxEngine::retire_idle_zygote() {
-  std::shared_ptr<Zygote> oldest;
-  for (const auto& [number, zygote] : zygotes_) {
-    if (zygote->calls > 0) continue;
-    if (oldest == nullptr || zygote->last_used < oldest->last_used) oldest = zygote;
-  }
-  if (oldest == nullptr) return;
-  ::shutdown(oldest->process->control.get(), SHUT_RDWR);  // it exits; the loop hears and reaps it
-  oldest->failure = system_error("the zygote was retired", ESHUTDOWN);
+void LinuxEngine::post(std::uint64_t number, std::function<void(RunningCall&)> action) {
+  post_to_loop([this, number, action = std::move(action)] {
+    if (const auto found = calls_.find(number); found != calls_.end()) {
+      return action(*found->second);
+    }
+    const std::lock_guard lock(mutex_);
+    const auto found = waiting_.find(number);
+    if (found != waiting_.end()) found->second->deferred.push_back(action);
+  });
 }
 
-// Reading a whole cache takes time that no call should wait for, nor the server's end: the thread
-// shares nothing with the rest and stops with the process.
-void LinuxEngine::trim_once(const std::string& cache_root) {
-  if (std::exchange(trimmed_, true)) return;
-  std::thread([cache_root] { (void)trim_cache(cache_root, kDefaultCacheBytes); }).detach();
-}
-
-Result<std::shared_ptr<LinuxEngine::Zygote>> LinuxEngine::zygote_for(const Policy& policy) {
-  const std::string wanted = digest(policy);
+void LinuxEngine::cancel(std::uint64_t number, std::optional<milliseconds> grace) {
+  std::shared_ptr<RunningCall> never_started;
   {
     const std::lock_guard lock(mutex_);
-    for (const auto& [number, zygote] : zygotes_) {
-      if (zygote->digest == wanted && !zygote->failure.has_value()) return zygote;
-    }
-    if (zygotes_.size() >= kMaxZygotes) retire_idle_zygote();
+    if (queue_.forget(number)) never_started = waiting_[number];
   }
-  auto zygote = std::make_shared<Zygote>();
-  Surroundings surroundings;
-  if (policy.cache.has_value()) {
-    zygote->cache = TRY(open_cache(location_of(policy)));
-    surroundings.caches = zygote->cache->directories;
-    trim_once(policy.cache->root);
+  if (never_started == nullptr) {
+    return post(number, [grace](RunningCall& call) { call.end(EndedBy::kCancelled, grace); });
   }
-  if (policy.workspace_access == WorkspaceAccess::kReadWrite) {
-    for (const Workspace& workspace : policy.workspaces) {
-      for (std::string& path : TRY(find_set_id_files(workspace))) {
-        surroundings.set_id_files.emplace_back(workspace.path, std::move(path));
-      }
-    }
-  }
-  const RootPlan plan = TRY(plan_root(policy, surroundings));
-  zygote->process = early_ != nullptr ? std::move(early_) : TRY(spawn_zygote());
-  zygote->digest = wanted;
-  TRY_TO("configure a zygote", configure_zygote(*zygote->process, plan));
-  const std::lock_guard lock(mutex_);
-  zygote->number = next_number_++;
-  zygotes_[zygote->number] = zygote;
-  watch(zygote->process->control.get(), Role::kZygote, zygote->number);
-  return zygote;
+  post_to_loop([this, never_started] {
+    never_started->killed_for = EndedBy::kCancelled;
+    Error error;
+    error.code = ErrorCode::kCancelled;
+    error.message = "cancelled while it waited for a place to run";
+    abandon(never_started, std::move(error));
+  });
 }
 
 Result<std::vector<std::shared_ptr<ProtectedPaths>>> LinuxEngine::guards_for(const Policy& policy) {
@@ -285,340 +221,131 @@ Result<std::vector<std::shared_ptr<ProtectedPaths>>> LinuxEngine::guards_for(con
   return guards;
 }
 
-Status tell_guards(const std::vector<std::shared_ptr<ProtectedPaths>>& guards) {
-  for (std::size_t i = 0; i < guards.size(); ++i) {
-    auto begun = guards[i]->call_started();
-    if (begun) continue;
-    for (std::size_t k = 0; k < i; ++k) (void)guards[k]->call_ended();
-    return fail(std::move(begun).error());
+// Everything about a call that can be refused before it takes a place.
+Result<std::shared_ptr<RunningCall>> LinuxEngine::prepare(std::shared_ptr<const Policy> policy,
+                                                          Command command, CallObserver observer) {
+  auto call = std::make_shared<RunningCall>();
+  call->enforcement =
+      TRY(choose_enforcement(*policy, command.limits, zygotes_->cgroup_abilities()));
+  if (call->enforcement.io == Enforcer::kCgroup &&
+      cgroup_limits(*policy, command.limits, call->enforcement.cgroup).io_devices.empty()) {
+    return fail(no_disk(command.limits));
   }
-  return {};
-}
-
-// A program may open its own streams by name, as /dev/stdout: then it must own them.
-void give_to(const Identity& identity, const OwnedFd& pipe) {
-  if (::geteuid() == 0) (void)!::fchown(pipe.get(), identity.host_uid, identity.host_gid);
-}
-
-Error zygote_lost() {
-  Error lost = system_error("the process that made this sandbox ended", ESRCH);
-  lost.code = ErrorCode::kSandboxLost;
-  lost.remedy = "Try again: the next call gets a new one";
-  return lost;
-}
-
-Result<OwnedFd> standard_input(Command& command) {
-  if (command.stdin_pipe.valid()) return std::move(command.stdin_pipe);
-  if (command.stdin_bytes.has_value()) return sys::memfd("stdin", *command.stdin_bytes);
-  return sys::open("/dev/null", O_RDONLY);
+  call->plan = TRY(plan_call(*policy, command));
+  call->plan.watch_memory = call->enforcement.memory == Enforcer::kWatch;
+  call->plan.watch_cpu = call->enforcement.cpu_time == Enforcer::kWatch;
+  if (call->enforcement.processes == Enforcer::kCgroup) {
+    // The group counts, since it also tells; the user namespace's count must not come before it.
+    constexpr std::uint64_t kMargin = 64;
+    call->plan.process_rlimit += kMargin;
+  }
+  call->id = random_id();
+  call->caller = command.caller;
+  call->limits = command.limits;
+  call->policy = std::move(policy);
+  call->command = std::move(command);
+  call->observer = std::move(observer);
+  call->streams = {std::make_shared<OutputStream>(), std::make_shared<OutputStream>()};
+  call->accepted = Clock::now();
+  return call;
 }
 
 Result<std::shared_ptr<Call>> LinuxEngine::start(std::shared_ptr<const Policy> policy,
                                                  Command command, CallObserver observer) {
   TRY(check_workspaces(*policy));
-  const CallPlan plan = TRY(plan_call(*policy, command));
-  auto call = std::make_shared<RunningCall>();
-  call->policy = policy;
-  call->limits = command.limits;
-  call->caller = command.caller;
-  call->observer = std::move(observer);
-  call->id = random_id();
-  call->streams = {std::make_shared<OutputStream>(), std::make_shared<OutputStream>()};
-
-  const bool command_reads_pipe = command.stdin_pipe.valid();
-  LaunchFds fds;
-  fds.call_plan = TRY(sys::memfd("call-plan", encode(plan)));
-  fds.standard[0] = TRY(standard_input(command));
-  if (command_reads_pipe) give_to(policy->identity, fds.standard[0]);
-  for (int stream = 0; stream < 2; ++stream) {
-    sys::Pipe pipe = TRY(sys::pipe());
-    ::fcntl(pipe.read.get(), F_SETFL, O_NONBLOCK);
-    call->output[stream] = std::move(pipe.read);
-    give_to(policy->identity, pipe.write);
-    fds.standard[stream + 1] = std::move(pipe.write);
+  {
+    const std::lock_guard starting(starting_);
+    TRY(start_loop());
   }
-  sys::SocketPair channel = TRY(sys::socketpair_seqpacket());
-  ::fcntl(channel.first.get(), F_SETFL, O_NONBLOCK);
-  call->channel = std::move(channel.first);
-  fds.channel = std::move(channel.second);
-  fds.ledger = TRY(make_ledger());
-  call->ledger.emplace(TRY(LedgerReader::map(fds.ledger)));
+  const auto call = TRY(prepare(std::move(policy), std::move(command), std::move(observer)));
+  std::shared_ptr<Handle> handle;
+  CallQueue::Verdict verdict{};
+  {
+    const std::lock_guard lock(mutex_);
+    call->number = next_number_++;
+    verdict = queue_.enter(call->caller, call->number);
+    if (verdict == CallQueue::Verdict::kFull) return fail(busy(queue_));
+    waiting_[call->number] = call;
+    handle = std::make_shared<Handle>(*this, *call);
+  }
+  if (verdict == CallQueue::Verdict::kWait) return handle;
+  auto launched = launch(call);
+  if (launched) return handle;
+  {
+    const std::lock_guard lock(mutex_);
+    waiting_.erase(call->number);
+  }
+  release(*call);
+  return fail(std::move(launched).error());
+}
 
-  const Admission admission = TRY(admit());
+// From an accepted call to a process: fails only as long as the loop does not have it.
+Status LinuxEngine::launch(const std::shared_ptr<RunningCall>& call) {
+  const CgroupLimits usual =
+      cgroup_limits(*call->policy, call->policy->limits, call->enforcement.cgroup);
+  const CgroupLimits wanted = cgroup_limits(*call->policy, call->limits, call->enforcement.cgroup);
+  LaunchFds fds = TRY(open_streams(*call));
+
   // Policies are prepared one at a time. That may read a whole workspace, and no running call waits
-  // for it: the loop needs only mutex_.
-  std::unique_lock starting(starting_);
-  TRY(start_loop());
-  call->guards = TRY(guards_for(*policy));
-  const std::shared_ptr<Zygote> zygote = TRY(zygote_for(*policy));
-  TRY(tell_guards(call->guards));
-  starting.unlock();
-
-  call->began = Clock::now();
-  call->terminate_at = call->began + call->limits.wall;
-  const std::lock_guard lock(mutex_);
-  ++zygote->calls;
-  zygote->last_used = call->began;
+  // for it.
+  const std::shared_ptr<Zygote> zygote = TRY(zygotes_->get(*call->policy, usual));
+  Berth berth = TRY_TO("make a control group", zygotes_->take_berth(zygote));
+  if (berth.cgroup != nullptr && wanted != usual) {
+    TRY_TO("limit a control group", berth.cgroup->set_limits(wanted));
+  }
+  {
+    const std::lock_guard starting(starting_);
+    call->guards = TRY(guards_for(*call->policy));
+    TRY(tell_guards(call->guards));
+  }
+  const Birth birth{berth.helper, berth.cgroup == nullptr ? -1 : berth.cgroup->directory()};
+  call->cgroup = std::move(berth.cgroup);
   call->zygote = zygote->number;
   call->policy_digest = zygote->digest;
-  call->number = next_number_++;
-  call->admission = admission;
-  auto handle = std::make_shared<Handle>(*this, *call);
-  // The loop knows the call before the zygote can say anything of it.
-  posted_.emplace_back([this, call] {
-    calls_[call->number] = call;
-    watch(call->output[0].get(), Role::kStdout, call->number);
-    watch(call->output[1].get(), Role::kStderr, call->number);
-    watch(call->channel.get(), Role::kChannel, call->number);
-  });
-  if (!launch(*zygote->process, call->number, fds)) {
+  call->began = Clock::now();
+  zygotes_->call_began(*zygote);
+  // The loop knows the call before the zygote can say anything of it, and owns it from here on.
+  post_to_loop([this, call] { adopt(call); });
+  if (!mayfly::sandbox::launch(*zygote->process, call->number, fds, birth)) {
     // It is dead or dying: lose_zygote knows why and ends the call, unless it has already been.
-    posted_.emplace_back([this, call, zygote] {
-      {
-        const std::lock_guard held(mutex_);
-        if (zygotes_.count(zygote->number) > 0) return;
-        call->failure = zygote->failure.value_or(zygote_lost());
-      }
+    post_to_loop([this, call, zygote] {
+      if (zygotes_->find(zygote->number) != nullptr) return;
+      call->failure = zygote->failure.value_or(zygote_lost());
       finish(call->number);
     });
   }
-  wake();
-  return handle;
+  return {};
 }
 
-// A place among the running calls, given back when the last copy goes.
-Result<Admission> LinuxEngine::admit() {
-  int taken = active_->load();
-  do {
-    if (taken < options_.max_calls) continue;
-    return fail(input_error(ErrorCode::kBusy, "calls", std::to_string(taken),
-                            "as many calls are running as the server allows",
-                            "Wait for one of them to end, or stop a job, and try again"));
-  } while (!active_->compare_exchange_weak(taken, taken + 1));
-  return Admission(nullptr, [active = active_](void*) { --*active; });
-}
-
-// --- the loop's thread ---------------------------------------------------------------------------
-
-int LinuxEngine::milliseconds_to_next_deadline() const {
-  std::optional<TimePoint> next;
-  for (const auto& [number, call] : calls_) {
-    for (const auto& deadline : {call->terminate_at, call->kill_at}) {
-      if (deadline.has_value() && (!next.has_value() || *deadline < *next)) next = deadline;
-    }
-  }
-  if (!next.has_value()) return -1;
-  const auto left = std::chrono::ceil<milliseconds>(*next - Clock::now()).count();
-  return static_cast<int>(std::clamp<milliseconds::rep>(left, 0, 60'000));
-}
-
-void LinuxEngine::meet_deadlines() {
-  const TimePoint now = Clock::now();
-  for (const auto& [number, call] : calls_) {
-    if (call->kill_at.has_value() && *call->kill_at <= now) call->kill_now();
-    if (call->terminate_at.has_value() && *call->terminate_at <= now) {
-      call->end(EndedBy::kTimeout, options_.kill_grace);
-    }
-  }
-}
-
-void LinuxEngine::run_posted() {
-  std::vector<std::function<void()>> actions;
+void LinuxEngine::launch_waiting(std::uint64_t number) {
+  std::shared_ptr<RunningCall> call;
   {
     const std::lock_guard lock(mutex_);
-    actions.swap(posted_);
+    call = waiting_[number];
   }
-  for (const auto& action : actions) action();
-}
-
-void LinuxEngine::loop() {
-  epoll_event events[64];
-  while (true) {
-    const int count =
-        ::epoll_wait(epoll_.get(), events, std::size(events), milliseconds_to_next_deadline());
-    std::uint64_t ticks = 0;
-    (void)!::read(wake_.get(), &ticks, sizeof ticks);
-    run_posted();
-    for (int i = 0; i < count; ++i) handle(events[i].data.u64);
-    meet_deadlines();
-    const std::lock_guard lock(mutex_);
-    if (!stopping_) continue;
-    if (calls_.empty() && posted_.empty()) return;
-    for (const auto& [number, call] : calls_) call->end(EndedBy::kCancelled, std::nullopt);
-  }
-}
-
-void LinuxEngine::handle(std::uint64_t what) {
-  const std::uint64_t number = number_of(what);
-  const Role role = role_of(what);
-  if (role == Role::kWake) return;
-  if (role == Role::kZygote) return hear_zygote(number);
-  const auto found = calls_.find(number);
-  if (found == calls_.end()) return;
-  RunningCall& call = *found->second;
-  switch (role) {
-    case Role::kStdout:
-      return read_output(call, 0);
-    case Role::kStderr:
-      return read_output(call, 1);
-    case Role::kChannel:
-      return hear_init(call);
-    default:
-      return;
-  }
-}
-
-void LinuxEngine::read_output(RunningCall& call, int stream) {
-  char buffer[kReadBytes];
-  const ssize_t got = ::read(call.output[stream].get(), buffer, sizeof buffer);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (got <= 0) return call.output[stream].reset();
-  const auto size = static_cast<std::size_t>(got);
-  const std::uint64_t room =
-      call.limits.output_bytes - std::min(call.output_total, call.limits.output_bytes);
-  const std::size_t kept = std::min<std::uint64_t>(size, room);
-  call.output_total += size;
-  call.streams[std::size_t(stream)]->append(buffer, kept);
-  if (call.observer.on_output && kept > 0) call.observer.on_output(stream, buffer, kept);
-  if (kept < size) call.end(EndedBy::kOutput, std::nullopt);
-}
-
-void LinuxEngine::hear_init(RunningCall& call) {
-  auto message = sys::receive_message(call.channel.get());
-  if (!message || message->data.empty()) {
-    call.channel.reset();
-    return;
-  }
-  const auto note = decode_note(message->data);
-  if (!note) return;
-  if (note->kind == Kind::kFindSocket) {
-    return pass_on(owners_.ask(call.number, *note, others_of_caller(call)));
-  }
-  if (note->kind == Kind::kSocketHere) return pass_on(owners_.hear(call.number, *note));
-  call.take_note(*note);
-}
-
-std::vector<std::uint64_t> LinuxEngine::others_of_caller(const RunningCall& call) const {
-  std::vector<std::uint64_t> others;
-  for (const auto& [number, other] : calls_) {
-    const bool running = other->started && other->channel.valid();
-    if (number != call.number && running && other->caller == call.caller) others.push_back(number);
-  }
-  return others;
-}
-
-// An init that does not read would block nobody: its socket does not block, and a question that
-// cannot be asked is a no.
-void LinuxEngine::pass_on(SocketOwners::Messages messages) {
-  while (!messages.empty()) {
-    const SocketOwners::Outgoing message = std::move(messages.back());
-    messages.pop_back();
-    const auto to = calls_.find(message.call);
-    const bool sent =
-        to != calls_.end() && to->second->channel.valid() &&
-        sys::send_message(to->second->channel.get(), encode(message.note)).has_value();
-    if (sent || message.note.kind != Kind::kHaveSocket) continue;
-    Note no;
-    no.kind = Kind::kSocketHere;
-    no.question = message.note.question;
-    for (auto& answer : owners_.hear(message.call, no)) messages.push_back(std::move(answer));
-  }
-}
-
-void LinuxEngine::hear_zygote(std::uint64_t number) {
-  std::shared_ptr<Zygote> zygote;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = zygotes_.find(number);
-    if (found == zygotes_.end()) return;
-    zygote = found->second;
-  }
-  auto message = sys::receive_message(zygote->process->control.get());
-  // A socket closed with something unread in it says so before it gives what it sent.
-  if (!message && message.error().os_errno == ECONNRESET) {
-    message = sys::receive_message(zygote->process->control.get());
-  }
-  if (!message || message->data.empty()) return lose_zygote(number);
-  const auto note = decode_note(message->data);
-  if (!note) return lose_zygote(number);
-  if (note->kind == Kind::kReady) zygote->stages = note->stages;
-  if (note->kind == Kind::kFailed && note->call == 0) {
-    const std::lock_guard lock(mutex_);
-    zygote->failure = note->error;
-  }
-  run_posted();  // a call that it speaks of may have been posted after this round's first look
-  const auto found = calls_.find(note->call);
-  if (found == calls_.end()) return;
-  RunningCall& call = *found->second;
-  if (note->kind == Kind::kLaunched && !message->fds.empty()) {
-    call.pidfd = std::move(message->fds.front());
-    for (StageTime& stage : zygote->stages) {
-      call.stages.push_back({"zygote " + stage.stage, stage.took});
-    }
-    zygote->stages.clear();
-    if (call.killed_for.has_value() && !call.kill_at.has_value()) call.kill_now();
-    return;
-  }
-  call.take_note(*note);
-  if (note->kind == Kind::kEnded || note->kind == Kind::kFailed) finish(call.number);
-}
-
-void LinuxEngine::lose_zygote(std::uint64_t number) {
-  std::shared_ptr<Zygote> zygote;
-  {
-    const std::lock_guard lock(mutex_);
-    zygote = zygotes_[number];
-    zygotes_.erase(number);
-  }
-  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, zygote->process->control.get(), nullptr);
-  zygote->process->control.reset();
-  reap_zygote(*zygote->process);
-  std::vector<std::uint64_t> orphans;
-  for (const auto& [call_number, call] : calls_) {
-    if (call->zygote == number) orphans.push_back(call_number);
-  }
-  for (const std::uint64_t orphan : orphans) {
-    RunningCall& call = *calls_[orphan];
-    if (!call.failure.has_value()) call.failure = zygote->failure.value_or(zygote_lost());
-    finish(orphan);
-  }
-}
-
-// Init is reaped and so is everything below it: whatever it wrote is in the pipes and sockets.
-void LinuxEngine::finish(std::uint64_t number) {
-  const auto found = calls_.find(number);
-  if (found == calls_.end()) return;
-  const std::shared_ptr<RunningCall> call = found->second;
-  call->finished = Clock::now();
-  while (call->channel.valid()) {
-    struct pollfd more {
-      call->channel.get(), POLLIN, 0
-    };
-    if (::poll(&more, 1, 0) <= 0) break;
-    hear_init(*call);
-  }
-  for (int stream = 0; stream < 2; ++stream) {
-    struct pollfd more {
-      call->output[stream].get(), POLLIN, 0
-    };
-    while (call->output[stream].valid() && ::poll(&more, 1, 0) > 0) read_output(*call, stream);
-    call->output[stream].reset();
-  }
-  call->channel.reset();
-  call->pidfd.reset();
-  calls_.erase(found);
-  pass_on(owners_.forget(number));
-  finisher_.finish(call, [this, zygote = call->zygote] {
-    const std::lock_guard lock(mutex_);
-    const auto of = zygotes_.find(zygote);
-    if (of != zygotes_.end()) --of->second->calls;
+  auto launched = check_workspaces(*call->policy).and_then([&] { return launch(call); });
+  if (launched) return;
+  post_to_loop([this, call, error = std::move(launched).error()] {
+    abandon(call, error);
+    release(*call);
   });
 }
 
-}  // namespace
+void LinuxEngine::release(const RunningCall& call) {
+  if (call.zygote != 0) zygotes_->call_ended(call.zygote);
+  const auto took = call.began == TimePoint()
+                        ? milliseconds{0}
+                        : std::chrono::duration_cast<milliseconds>(call.finished - call.began);
+  std::optional<std::uint64_t> next;
+  {
+    const std::lock_guard lock(mutex_);
+    next = queue_.leave(call.caller, took);
+  }
+  if (next.has_value()) launcher_.post([this, number = *next] { launch_waiting(number); });
+}
 
 std::unique_ptr<Engine> make_engine(EngineOptions options, std::unique_ptr<Prestart> early) {
-  return std::make_unique<LinuxEngine>(options, std::move(early));
+  return std::make_unique<LinuxEngine>(std::move(options), std::move(early));
 }
 
 }  // namespace mayfly::sandbox

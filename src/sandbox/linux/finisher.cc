@@ -24,38 +24,30 @@ void look_for_host_code(RunningCall& call) {
   }
 }
 
+void tell(RunningCall& call) {
+  if (call.observer.on_finish) call.observer.on_finish(call.report());
+}
+
 }  // namespace
 
 void Finisher::finish(std::shared_ptr<RunningCall> call, std::function<void()> released) {
-  const std::lock_guard lock(mutex_);
-  if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
-  work_.push_back({std::move(call), std::move(released)});
-  changed_.notify_one();
+  thread_.post([call = std::move(call), released = std::move(released)] {
+    look_for_host_code(*call);
+    if (call->cgroup != nullptr) call->cgroup_usage = call->cgroup->usage();
+    call->cgroup.reset();
+    released();
+    if (!call->answered) tell(*call);
+  });
 }
 
-void Finisher::drain() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-    changed_.notify_one();
-  }
-  if (thread_.joinable()) thread_.join();
-}
-
-void Finisher::run() {
-  std::unique_lock lock(mutex_);
-  while (true) {
-    changed_.wait(lock, [this] { return stopping_ || !work_.empty(); });
-    if (work_.empty()) return;
-    const Work work = std::move(work_.front());
-    work_.pop_front();
-    lock.unlock();
-    look_for_host_code(*work.call);
-    work.released();
-    work.call->admission.reset();
-    if (work.call->observer.on_finish) work.call->observer.on_finish(work.call->report());
-    lock.lock();
-  }
+void Finisher::answer_lingering(std::shared_ptr<RunningCall> call) {
+  thread_.post([call = std::move(call)] {
+    look_for_host_code(*call);
+    // Until it is really gone it can still write.
+    for (const std::shared_ptr<ProtectedPaths>& guard : call->guards) (void)guard->call_started();
+    if (call->cgroup != nullptr) call->cgroup_usage = call->cgroup->usage();
+    tell(*call);
+  });
 }
 
 }  // namespace mayfly::sandbox

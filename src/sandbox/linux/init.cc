@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -97,6 +98,7 @@ Status drop_privileges(const InitInputs& inputs) {
 }
 
 struct Started {
+  int landlock_abi = 0;
   CallPlan call;
   std::optional<LedgerWriter> ledger;
   std::vector<TemporaryDirectory> temporary;
@@ -111,22 +113,28 @@ Status open_ledger(InitInputs& inputs, Started& started) {
 
 // The whole of setting up, in order. Mounts need the capabilities of the outer user namespace, so
 // they come before anything is dropped; the fresh /proc must be mounted while the host's is in
-// view; the inner user namespace comes last of all, with the program (start_payload).
+// view; Landlock's ruleset names paths of the finished tree; the inner user namespace comes last of
+// all, with the program (start_payload).
 Result<Started> set_up(const RootPlan& root, InitInputs& inputs, Stages& stages) {
   Started started;
   TRY(stages.run("descriptors", [&] { return close_others(inputs); }));
   started.call = TRY(stages.run("plan", [&] { return read_plan(inputs); }));
   TRY(stages.run("ledger", [&] { return open_ledger(inputs, started); }));
+  // After the clone: only now it is in the group that is to be the root of its view.
+  TRY(stages.run("cgroup namespace", [] { return sys::unshare(CLONE_NEWCGROUP); }));
   TRY(stages.run("hostname", [&] { return sys::sethostname(root.identity.hostname); }));
   TRY(stages.run("loopback", [] { return raise_loopback(); }));
   TRY(stages.run("mounts", [&] { return mount_call(root, started.call.limits); }));
   TRY(stages.run("pivot", [] { return enter_tree(); }));
   started.temporary =
       TRY(stages.run("temporary directories", [&] { return temporary_directories(root); }));
+  const Ruleset ruleset =
+      TRY(stages.run("landlock", [&] { return make_ruleset(root.landlock, Tier::kFull); }));
   TRY(stages.run("limits", [&] { return set_limits(started.call.limits); }));
   TRY(stages.run("privileges", [&] { return drop_privileges(inputs); }));
-  started.program =
-      TRY(stages.run("program", [&] { return start_payload(root, started.call, inputs); }));
+  started.program = TRY(
+      stages.run("program", [&] { return start_payload(root, started.call, inputs, ruleset); }));
+  started.landlock_abi = ruleset.abi;
   return started;
 }
 
@@ -279,6 +287,7 @@ void init_main(const RootPlan& root, InitInputs inputs) {
     ::_exit(1);
   }
   note.kind = Kind::kStarted;
+  note.landlock_abi = started->landlock_abi;
   tell(inputs, note);
   for (OwnedFd& stream : inputs.standard) stream.reset();
   inputs.host_proc.reset();

@@ -8,9 +8,9 @@ namespace mayfly::sandbox {
 
 std::string encode(const Note& note) {
   wire::Writer out;
-  out.put(note.kind).put(note.call).put(note.wait_status).put(note.question);
-  out.put(note.device).put(note.inode).put(note.found);
-  out.put(note.left_files_in_tmp).put(note.usage);
+  out.put(note.kind).put(note.call).put(note.helper).put(note.pid).put(note.wait_status);
+  out.put(note.question).put(note.device).put(note.inode).put(note.found);
+  out.put(note.left_files_in_tmp).put(note.landlock_abi).put(note.usage);
   out.put(std::uint32_t(note.stages.size()));
   for (const StageTime& stage : note.stages) out.put(stage.stage).put(stage.took.count());
   out.put(note.error.code).put(note.error.message).put(note.error.field).put(note.error.value);
@@ -23,12 +23,15 @@ Result<Note> decode_note(std::string_view bytes) {
   Note note;
   note.kind = in.get<Kind>();
   note.call = in.get<std::uint64_t>();
+  note.helper = in.get<std::uint64_t>();
+  note.pid = in.get<std::int32_t>();
   note.wait_status = in.get<std::int32_t>();
   note.question = in.get<std::uint64_t>();
   note.device = in.get<std::uint64_t>();
   note.inode = in.get<std::uint64_t>();
   note.found = in.get<bool>();
   note.left_files_in_tmp = in.get<bool>();
+  note.landlock_abi = in.get<std::int32_t>();
   note.usage = in.get<struct rusage>();
   const auto stages = in.get<std::uint32_t>();
   for (std::uint32_t i = 0; in.ok() && i < stages; ++i) {

@@ -16,10 +16,12 @@ namespace mayfly::sandbox {
 // fields; descriptors travel beside it, in the order given.
 //
 //   server → zygote   kConfigure  fds: root plan, detached mounts of the mapped sources
-//                     kLaunch     call; fds: call plan, stdin, stdout, stderr, the call's channel,
-//                                 its ledger
+//                     kPark       helper
+//                     kLaunch     call, helper (0: none); fds: call plan, stdin, stdout, stderr,
+//                                 the call's channel, its ledger, and on cgroup v2 its group
 //   zygote → server   kReady      stages
-//                     kFailed     call (0: configuring), error
+//                     kParked     helper, pid
+//                     kFailed     call or helper (both 0: configuring), error
 //                     kLaunched   call; fds: pidfd of init
 //                     kEnded      call, wait status and resource usage of init and all below it
 //   init → server     kStarted    stages
@@ -33,8 +35,10 @@ namespace mayfly::sandbox {
 //                     kSocketFound question, found
 enum class Kind : std::uint8_t {
   kConfigure,
+  kPark,
   kLaunch,
   kReady,
+  kParked,
   kFailed,
   kLaunched,
   kEnded,
@@ -53,12 +57,15 @@ enum class Kind : std::uint8_t {
 struct Note {
   Kind kind = Kind::kFailed;
   std::uint64_t call = 0;
+  std::uint64_t helper = 0;
+  std::int32_t pid = 0;
   std::int32_t wait_status = 0;
   std::uint64_t question = 0;  // the asker's number for it
   std::uint64_t device = 0;    // of the file system, as the kernel's own dev_t
   std::uint64_t inode = 0;
   bool found = false;
   bool left_files_in_tmp = false;  // kExited
+  std::int32_t landlock_abi = 0;   // kStarted: of the ruleset in force, 0 without one
   struct rusage usage {};
   std::vector<StageTime> stages;
   Error error;

@@ -38,6 +38,8 @@ struct Launch {
   int standard[3];
   int host_proc;
   int messenger;  // takes the listener to init, which has a descriptor table of its own
+  int ruleset;    // Landlock's, or -1
+  std::uint32_t ruleset_flags;
   const char* uid_map;
   const char* gid_map;
   struct rlimit processes;
@@ -90,8 +92,8 @@ bool reset_signals() {
   return syscall(SYS_rt_sigprocmask, SIG_SETMASK, &empty, nullptr, sizeof empty) == 0;
 }
 
-// The program's three streams, and the messenger as the only other descriptor. Everything else is
-// really closed here, not only at exec: from now on paths are looked up that a caller chose, and
+// The program's three streams, the messenger, and the ruleset until it is enforced. Everything else
+// is really closed here, not only at exec: from now on paths are looked up that a caller chose, and
 // /proc/self/fd would lead through what init has open (CVE-2024-21626 was that).
 bool keep_only_streams(Launch& launch) {
   // init's own are all above 2; the ones from here on are copied before they can be overwritten.
@@ -99,11 +101,27 @@ bool keep_only_streams(Launch& launch) {
     if (dup2(launch.standard[i], i) < 0) return false;
   }
   constexpr int kMessenger = 3;
-  if (launch.messenger != kMessenger && dup3(launch.messenger, kMessenger, O_CLOEXEC) < 0) {
+  constexpr int kRuleset = 4;
+  // Either may have the other's number: the first copy goes out of the way of both.
+  const bool restricts = launch.ruleset >= 0;
+  if (restricts) launch.ruleset = fcntl(launch.ruleset, F_DUPFD_CLOEXEC, kRuleset + 1);
+  if (launch.messenger != kMessenger && dup3(launch.messenger, kMessenger, O_CLOEXEC) < 0)
     return false;
-  }
   launch.messenger = kMessenger;
-  return syscall(SYS_close_range, kMessenger + 1U, ~0U, 0) == 0;
+  unsigned next = kMessenger + 1;
+  if (restricts) {
+    if (dup3(launch.ruleset, kRuleset, O_CLOEXEC) < 0) return false;
+    launch.ruleset = kRuleset;
+    ++next;
+  }
+  return syscall(SYS_close_range, next, ~0U, 0) == 0;
+}
+
+// Before the first path of the caller's is looked up. Reads nothing that a filter would forbid.
+bool enforce_ruleset(const Launch& launch) {
+  if (launch.ruleset < 0) return true;
+  if (syscall(SYS_landlock_restrict_self, launch.ruleset, launch.ruleset_flags) < 0) return false;
+  return close(launch.ruleset) == 0;
 }
 
 // A working directory that does not go through the magic links of /proc.
@@ -193,6 +211,7 @@ int become_program(void* argument) {
   stage("signals", reset_signals());
   umask(022);
   stage("privileges", drop_privileges());
+  stage("landlock", enforce_ruleset(launch));
   stage("working directory", enter_directory(launch.cwd));
   stage("seccomp", load_filters(launch));
   exec_first(launch);
@@ -274,7 +293,7 @@ Error explain(const Launch& launch, const CallPlan& call) {
 }  // namespace
 
 Result<StartedProgram> start_payload(const RootPlan& root, const CallPlan& call,
-                                     const InitInputs& inputs) {
+                                     const InitInputs& inputs, const Ruleset& ruleset) {
   const std::vector<std::string> paths = candidates_of(call.argv.front(), call.path, call.cwd);
   const std::vector<char*> candidates = pointers(paths);
   const std::vector<char*> argv = pointers(call.argv);
@@ -300,9 +319,11 @@ Result<StartedProgram> start_payload(const RootPlan& root, const CallPlan& call,
   for (int i = 0; i < 3; ++i) launch.standard[i] = inputs.standard[i].get();
   launch.host_proc = inputs.host_proc.get();
   launch.messenger = messenger.get();
+  launch.ruleset = ruleset.fd.get();
+  launch.ruleset_flags = ruleset.flags;
   launch.uid_map = uid_map.c_str();
   launch.gid_map = gid_map.c_str();
-  launch.processes = {call.limits.processes, call.limits.processes};
+  launch.processes = {call.process_rlimit, call.process_rlimit};
   launch.cpu_seconds = cpu_seconds(call.limits);
   launch.filters = filters.data();
   launch.filter_listens = reinterpret_cast<const bool*>(listens.data());

@@ -9,6 +9,7 @@
 namespace mayfly::sandbox {
 
 struct InitInputs;
+struct Ruleset;
 
 struct StartedProgram {
   pid_t pid = 0;
@@ -16,9 +17,9 @@ struct StartedProgram {
 };
 
 // Starts the program of `call` as a child of init: in a user namespace of its own that owns
-// nothing, without capabilities, under the filters of `root`, with only its three standard streams.
-// Returns when the program runs.
+// nothing, without capabilities, under `ruleset` and the filters of `root`, with only its three
+// standard streams. Returns when the program runs.
 Result<StartedProgram> start_payload(const RootPlan& root, const CallPlan& call,
-                                     const InitInputs& inputs);
+                                     const InitInputs& inputs, const Ruleset& ruleset);
 
 }  // namespace mayfly::sandbox

@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "sandbox/cache.h"
 #include "sandbox/engine.h"
+#include "sandbox/linux/landlock.h"
 #include "sandbox/policy.h"
 
 namespace mayfly::sandbox {
@@ -82,6 +83,7 @@ struct RootPlan {
   std::vector<Source> sources;
   std::vector<RootOp> root_ops;
   std::vector<CallOp> call_ops;
+  std::vector<LandlockRule> landlock;  // paths as the program sees them
   std::vector<FilterProgram> filters;  // in the order in which they are loaded
 
   bool operator==(const RootPlan&) const = default;
@@ -96,6 +98,7 @@ struct CallPlan {
   // What init has to watch, since no cgroup does it. Disk is always watched.
   bool watch_memory = true;
   bool watch_cpu = true;
+  std::uint64_t process_rlimit = 0;  // RLIMIT_NPROC of the program's own user namespace
 
   bool operator==(const CallPlan&) const = default;
 };

@@ -89,6 +89,8 @@ std::string encode(const RootPlan& plan) {
   write_all(out, plan.sources, [](Writer& w, const Source& s) { write(w, s); });
   write_all(out, plan.root_ops, write_op<RootOpKind>);
   write_all(out, plan.call_ops, write_op<CallOpKind>);
+  write_all(out, plan.landlock,
+            [](Writer& w, const LandlockRule& rule) { w.put(rule.path).put(rule.reach); });
   write_all(out, plan.filters,
             [](Writer& w, const FilterProgram& f) { w.put(f.bytes).put(f.listener); });
   return out.take();
@@ -101,6 +103,12 @@ Result<RootPlan> decode_root_plan(std::string_view bytes) {
   plan.sources = read_all<Source>(in, read_source);
   plan.root_ops = read_all<RootOp>(in, read_op<RootOpKind>);
   plan.call_ops = read_all<CallOp>(in, read_op<CallOpKind>);
+  plan.landlock = read_all<LandlockRule>(in, [](Reader& r) {
+    LandlockRule rule;
+    rule.path = r.get<std::string>();
+    rule.reach = r.get<Reach>();
+    return rule;
+  });
   plan.filters = read_all<FilterProgram>(in, [](Reader& r) {
     FilterProgram filter;
     filter.bytes = r.get<std::string>();
@@ -113,7 +121,7 @@ Result<RootPlan> decode_root_plan(std::string_view bytes) {
 std::string encode(const CallPlan& plan) {
   Writer out;
   out.put(plan.argv).put(plan.cwd).put(plan.environment).put(plan.path).put(plan.limits);
-  out.put(plan.watch_memory).put(plan.watch_cpu);
+  out.put(plan.watch_memory).put(plan.watch_cpu).put(plan.process_rlimit);
   return out.take();
 }
 
@@ -127,6 +135,7 @@ Result<CallPlan> decode_call_plan(std::string_view bytes) {
   plan.limits = in.get<Limits>();
   plan.watch_memory = in.get<bool>();
   plan.watch_cpu = in.get<bool>();
+  plan.process_rlimit = in.get<std::uint64_t>();
   return complete(in, std::move(plan));
 }
 

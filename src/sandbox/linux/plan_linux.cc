@@ -42,6 +42,7 @@ class RootPlanner {
   Status add_mounts();
   void add_generated();
   void add_protection();
+  void add_landlock();
 
   Result<std::uint32_t> add_source(const std::string& path, bool read_only, bool mapped,
                                    const std::string& rule);
@@ -202,6 +203,30 @@ void RootPlanner::add_protection() {
   }
 }
 
+// The same as the mounts say, for a kernel that would not look at mounts.
+void RootPlanner::add_landlock() {
+  const auto allow = [this](const std::string& path, Reach reach) {
+    const bool allowed =
+        std::any_of(plan_.landlock.begin(), plan_.landlock.end(), [&](const LandlockRule& rule) {
+          return rule.reach == reach && is_within(path, rule.path);
+        });
+    if (!allowed) plan_.landlock.push_back({path, reach});
+  };
+  allow("/", Reach::kRead);
+  for (const CallOp& op : plan_.call_ops) {
+    if (op.kind == CallOpKind::kTmpfs) allow(op.target, Reach::kWrite);
+  }
+  for (const RootOp& op : plan_.root_ops) {
+    if (op.kind == RootOpKind::kTmpfs) allow(op.target, Reach::kWrite);
+  }
+  for (const MountRule& rule : mounts_) {
+    if (rule.access == Access::kWrite) allow(rule.destination, Reach::kWrite);
+  }
+  // Each by itself: a stream that is the host's /dev/null is opened again by its name.
+  for (const char* name : kDevices) allow(std::string("/dev/") + name, Reach::kDevice);
+  allow("/dev/pts", Reach::kDevice);
+}
+
 Result<RootPlan> RootPlanner::make() {
   plan_.identity = policy_.identity;
   add_private_mounts();
@@ -210,6 +235,7 @@ Result<RootPlan> RootPlanner::make() {
   TRY(add_mounts());
   add_generated();
   add_protection();
+  add_landlock();
   plan_.filters = TRY(compile_filters({.tracing = policy_.tracing}));
   return std::move(plan_);
 }
@@ -247,6 +273,7 @@ Result<CallPlan> plan_call(const Policy& policy, const Command& command) {
   plan.argv = command.argv;
   plan.cwd = command.cwd.empty() ? policy.workspaces.front().path : command.cwd;
   plan.limits = command.limits;
+  plan.process_rlimit = command.limits.processes;
   std::vector<std::pair<std::string, std::string>> environment = policy.environment;
   for (const auto& [name, value] : command.environment) {
     const auto same = std::find_if(environment.begin(), environment.end(),
@@ -280,6 +307,9 @@ std::string to_text(const RootPlan& plan) {
   }
   for (const CallOp& op : plan.call_ops) {
     out += "call  " + op_text(op, op.kind == CallOpKind::kMount, plan.sources);
+  }
+  for (const LandlockRule& rule : plan.landlock) {
+    out += std::string("landlock ") + to_string(rule.reach) + " " + rule.path + "\n";
   }
   for (const FilterProgram& filter : plan.filters) {
     out += "filter of " + std::to_string(filter.bytes.size() / 8) + " instructions" +

@@ -1,6 +1,7 @@
 #include "sandbox/linux/running_call.h"
 
 #include <signal.h>
+#include <sys/sysinfo.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -13,6 +14,8 @@ namespace mayfly::sandbox {
 namespace {
 
 constexpr std::size_t kMaxViolationKinds = 100;
+// How long after KILL a call is answered although something of it does not die.
+constexpr milliseconds kPatience{2000};
 
 Violation violation_of(const Finding& finding, const std::string& profile) {
   Violation violation;
@@ -37,11 +40,11 @@ Violation violation_of(const Finding& finding, const std::string& profile) {
   return violation;
 }
 
-const char* const kLayers[] = {"user namespace",    "mount namespace", "pid namespace",
-                               "network namespace", "ipc namespace",   "uts namespace",
-                               "cgroup namespace",  "pivot_root",      "inner user namespace",
-                               "no capabilities",   "no_new_privs",    "seccomp allowlist",
-                               "rlimits",           "watch at 10 Hz"};
+const char* const kLayers[] = {
+    "user namespace",  "mount namespace",      "pid namespace",    "network namespace",
+    "ipc namespace",   "uts namespace",        "cgroup namespace", "pivot_root",
+    "no capabilities", "inner user namespace", "no_new_privs",     "seccomp allowlist",
+    "rlimits"};
 
 microseconds since_epoch(const struct timeval& time) {
   return std::chrono::seconds(time.tv_sec) + microseconds(time.tv_usec);
@@ -57,6 +60,7 @@ std::uint64_t millis(microseconds time) {
 
 void RunningCall::kill_now() {
   kill_at.reset();
+  if (!give_up_at.has_value() && !answered) give_up_at = Clock::now() + kPatience;
   // Before it is launched there is nothing to kill: kLaunched looks at `killed_for` again.
   if (pidfd.valid()) (void)sys::pidfd_send_signal(pidfd.get(), SIGKILL);
 }
@@ -65,11 +69,30 @@ void RunningCall::end(EndedBy reason, std::optional<milliseconds> grace) {
   if (program_status.has_value()) return;  // it ended by itself; only the pipes are left
   if (!killed_for.has_value()) killed_for = reason;
   terminate_at.reset();
+  look_at_cpu.reset();
+  look_at_forks.reset();
   if (!grace.has_value()) return kill_now();
   Note terminate;
   terminate.kind = Kind::kTerminate;
   (void)sys::send_message(channel.get(), encode(terminate));
   if (!kill_at.has_value()) kill_at = Clock::now() + *grace;
+}
+
+void RunningCall::look_at_cpu_time(TimePoint now) {
+  constexpr milliseconds kShortest{10};
+  static const int cores = std::max(1, get_nprocs());
+  const auto used = std::chrono::duration_cast<milliseconds>(cgroup->cpu_time());
+  if (used >= limits.cpu) return end(EndedBy::kCpu, std::nullopt);
+  look_at_cpu = now + std::max<milliseconds>(kShortest, (limits.cpu - used) / cores);
+}
+
+void RunningCall::look_at_cgroup() {
+  const CgroupEvents events = cgroup->take_events();
+  if (events.out_of_memory) return end(EndedBy::kMemory, std::nullopt);
+  // A program that is refused more often than it may have processes does nothing but fork.
+  if (events.refused_fork && cgroup->usage().refused_forks > limits.processes) {
+    end(EndedBy::kPids, std::nullopt);
+  }
 }
 
 void RunningCall::record(Violation violation) {
@@ -90,6 +113,7 @@ void RunningCall::take_note(const Note& note) {
   switch (note.kind) {
     case Kind::kStarted:
       started = true;
+      landlock_abi = std::max(landlock_abi, note.landlock_abi);
       if (!note.stages.empty()) stages.insert(stages.end(), note.stages.begin(), note.stages.end());
       break;
     case Kind::kFailed:
@@ -117,6 +141,101 @@ void RunningCall::take_note(const Note& note) {
   }
 }
 
+Violation RunningCall::refused_forks() const {
+  Violation violation;
+  violation.kind = ViolationKind::kResource;
+  violation.operation = "fork";
+  violation.target = std::to_string(limits.processes) + " processes";
+  violation.rule = policy->profile + ": limits.processes";
+  violation.errno_name = "EAGAIN";
+  violation.count = cgroup_usage->refused_forks;
+  violation.retryable = true;
+  violation.remedy = "Use fewer processes at once, or ask the operator for --pids N";
+  return violation;
+}
+
+void RunningCall::add_usage(Report& report, const WatchedUsage& watched) const {
+  Usage& usage = report.usage;
+  const auto missing = [&report](const char* what, std::string why) {
+    report.unavailable.push_back({what, std::move(why)});
+  };
+  if (ended.has_value()) {
+    const struct rusage& used = ended->usage;
+    constexpr std::uint64_t kBlock = 512;  // getrusage(2): ru_inblock, ru_oublock
+    // Of processes that were killed together with init the kernel does not tell what they used.
+    usage.user = std::max(since_epoch(used.ru_utime), microseconds(watched.user_us));
+    usage.system = std::max(since_epoch(used.ru_stime), microseconds(watched.system_us));
+    usage.voluntary_switches = count(used.ru_nvcsw);
+    usage.involuntary_switches = count(used.ru_nivcsw);
+    usage.minor_faults = count(used.ru_minflt);
+    usage.major_faults = count(used.ru_majflt);
+    usage.bytes_read = count(used.ru_inblock) * kBlock;
+    usage.bytes_written = count(used.ru_oublock) * kBlock;
+    usage.disk_bytes = std::max(watched.disk_bytes, *usage.bytes_written);
+    usage.peak_memory_bytes = std::max(watched.peak_memory_bytes, count(used.ru_maxrss) << 10);
+  }
+  if (watched.peak_processes > 0) usage.peak_processes = watched.peak_processes;
+  if (cgroup_usage.has_value()) {
+    const CgroupUsage& seen = *cgroup_usage;
+    if (seen.user) usage.user = *seen.user;
+    if (seen.system) usage.system = *seen.system;
+    if (seen.bytes_read) usage.bytes_read = seen.bytes_read;
+    if (seen.bytes_written) usage.bytes_written = seen.bytes_written;
+    if (seen.peak_memory_bytes) usage.peak_memory_bytes = seen.peak_memory_bytes;
+    // Init is not the program's.
+    if (seen.peak_processes)
+      usage.peak_processes = std::max<std::uint64_t>(*seen.peak_processes, 2) - 1;
+    usage.pressure = seen.pressure;
+  }
+  if (!usage.peak_processes) missing("peak_processes", "the call ended before the first sample");
+  if (!usage.peak_memory_bytes) missing("peak_memory_bytes", "the call was lost before it ended");
+  if (!usage.pressure) {
+    missing("pressure", enforcement.cgroup == CgroupVersion::kV2
+                            ? "this kernel keeps no pressure figures (PSI)"
+                            : "only cgroup v2 keeps pressure figures of a call");
+  }
+  missing("use of open_files, file_bytes, tmp_bytes, shm_bytes",
+          "the kernel enforces these limits without telling us");
+}
+
+void RunningCall::add_limits(Report& report) const {
+  const auto limit = [&](const char* name, std::uint64_t most, std::optional<std::uint64_t> used,
+                         bool reached, std::string enforced_by) {
+    report.limits.push_back({name, most, used, reached, std::move(enforced_by)});
+  };
+  const auto by = [this](Enforcer enforcer) { return to_string(enforcer, enforcement.cgroup); };
+  const EndedBy end = report.ended_by;
+  const Usage& usage = report.usage;
+  limit("wall_ms", millis(limits.wall), millis(usage.wall), end == EndedBy::kTimeout, "supervisor");
+  if (limits.cpu.count() != 0) {
+    limit("cpu_ms", millis(limits.cpu), millis(usage.user + usage.system), end == EndedBy::kCpu,
+          by(enforcement.cpu_time));
+  }
+  if (limits.cpu_percent != 0) {
+    limit("cpu_percent", limits.cpu_percent, std::nullopt, false, by(enforcement.cpu_share));
+  }
+  limit("memory_bytes", limits.memory_bytes, usage.peak_memory_bytes,
+        end == EndedBy::kMemory || usage.peak_memory_bytes.value_or(0) > limits.memory_bytes,
+        by(enforcement.memory));
+  limit("processes", limits.processes, usage.peak_processes,
+        usage.peak_processes.value_or(0) >= limits.processes ||
+            (cgroup_usage.has_value() && cgroup_usage->refused_forks > 0),
+        by(enforcement.processes));
+  if (limits.disk_bytes != 0) {
+    limit("disk_bytes", limits.disk_bytes, usage.disk_bytes,
+          usage.disk_bytes.value_or(0) > limits.disk_bytes, "watch at 10 Hz");
+  }
+  limit("output_bytes", limits.output_bytes, output_total, end == EndedBy::kOutput, "supervisor");
+  limit("file_bytes", limits.file_bytes, std::nullopt, false, "rlimit");
+  if (limits.io_bytes_per_second != 0) {
+    limit("io_bytes_per_second", limits.io_bytes_per_second, std::nullopt, false,
+          by(enforcement.io));
+  }
+  limit("open_files", limits.open_files, std::nullopt, false, "rlimit");
+  limit("tmp_bytes", limits.tmp_bytes, std::nullopt, false, "tmpfs");
+  limit("shm_bytes", limits.shm_bytes, std::nullopt, false, "tmpfs");
+}
+
 Report RunningCall::report() const {
   Report report;
   report.call_id = id;
@@ -131,40 +250,20 @@ Report RunningCall::report() const {
   report.violations.insert(report.violations.end(), violations.begin(), violations.end());
   report.violations_total = seen.total + violations_total;
   report.left_files_in_tmp = left_files_in_tmp;
+  report.lingering = lingering;
   report.usage.setup = stages;
   report.usage.wall = std::chrono::duration_cast<microseconds>(finished - began);
 
-  if (ended.has_value()) {
-    const struct rusage& used = ended->usage;
-    // Of processes that were killed together with init the kernel does not tell what they used.
-    const auto watched = [](std::uint64_t us) { return microseconds(us); };
-    report.usage.user = std::max(since_epoch(used.ru_utime), watched(seen.usage.user_us));
-    report.usage.system = std::max(since_epoch(used.ru_stime), watched(seen.usage.system_us));
-    constexpr std::uint64_t kBlock = 512;
-    report.usage.bytes_read = count(used.ru_inblock) * kBlock;
-    report.usage.bytes_written = count(used.ru_oublock) * kBlock;
-    report.usage.disk_bytes = std::max(seen.usage.disk_bytes, *report.usage.bytes_written);
-    report.usage.voluntary_switches = count(used.ru_nvcsw);
-    report.usage.involuntary_switches = count(used.ru_nivcsw);
-    report.usage.minor_faults = count(used.ru_minflt);
-    report.usage.major_faults = count(used.ru_majflt);
-    report.usage.peak_memory_bytes =
-        std::max(seen.usage.peak_memory_bytes, count(used.ru_maxrss) << 10);
-  }
-  if (seen.usage.peak_processes > 0) {
-    report.usage.peak_processes = seen.usage.peak_processes;
-  } else {
-    report.unavailable.push_back({"peak_processes", "the call ended before the first sample"});
-  }
-  report.unavailable.push_back({"use of open_files, file_bytes, tmp_bytes, shm_bytes",
-                                "the kernel enforces these limits without telling us"});
+  add_usage(report, seen.usage);
 
-  if (failure.has_value() && !killed_for.has_value()) {
-    report.ended_by = EndedBy::kSetup;
+  if (failure.has_value() && (!killed_for.has_value() || !started)) {
+    report.ended_by = killed_for.value_or(EndedBy::kSetup);
     report.setup_error = failure;
     return report;
   }
   report.layers.assign(std::begin(kLayers), std::end(kLayers));
+  if (landlock_abi > 0) report.layers.push_back("Landlock ABI " + std::to_string(landlock_abi));
+  if (cgroup_usage.has_value()) report.layers.emplace_back(to_string(enforcement.cgroup));
   const int status = program_status.value_or(SIGKILL);
   if (WIFEXITED(status)) {
     report.exit_code = WEXITSTATUS(status);
@@ -176,30 +275,16 @@ Report RunningCall::report() const {
                       : *report.signal == SIGXCPU ? EndedBy::kCpu
                                                   : EndedBy::kSignal;
   }
-  if (killed_for.has_value()) report.ended_by = *killed_for;
-  const auto limit = [&report](const char* name, std::uint64_t most,
-                               std::optional<std::uint64_t> used, bool reached) {
-    report.limits.push_back({name, most, used, reached});
-  };
-  limit("wall_ms", millis(limits.wall), millis(report.usage.wall),
-        report.ended_by == EndedBy::kTimeout);
-  limit("memory_bytes", limits.memory_bytes, report.usage.peak_memory_bytes,
-        report.ended_by == EndedBy::kMemory ||
-            report.usage.peak_memory_bytes.value_or(0) > limits.memory_bytes);
-  limit("processes", limits.processes, report.usage.peak_processes,
-        seen.usage.peak_processes >= limits.processes);
-  if (limits.cpu.count() > 0) {
-    limit("cpu_ms", millis(limits.cpu), millis(report.usage.user + report.usage.system),
-          report.ended_by == EndedBy::kCpu);
+  // The kernel's own count tells its kill from a program's. It is there however the rest raced.
+  if (cgroup_usage.has_value() && cgroup_usage->memory_kills > 0) {
+    report.ended_by = EndedBy::kMemory;
   }
-  const bool over_disk =
-      limits.disk_bytes != 0 && report.usage.disk_bytes.value_or(0) > limits.disk_bytes;
-  limit("disk_bytes", limits.disk_bytes, report.usage.disk_bytes, over_disk);
-  limit("output_bytes", limits.output_bytes, output_total, report.ended_by == EndedBy::kOutput);
-  limit("file_bytes", limits.file_bytes, std::nullopt, report.signal.value_or(0) == SIGXFSZ);
-  limit("open_files", limits.open_files, std::nullopt, false);
-  limit("tmp_bytes", limits.tmp_bytes, std::nullopt, false);
-  limit("shm_bytes", limits.shm_bytes, std::nullopt, false);
+  if (killed_for.has_value()) report.ended_by = *killed_for;
+  add_limits(report);
+  if (cgroup_usage.has_value() && cgroup_usage->refused_forks > 0) {
+    report.violations.push_back(refused_forks());
+    report.violations_total += cgroup_usage->refused_forks;
+  }
   return report;
 }
 

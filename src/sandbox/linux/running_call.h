@@ -9,49 +9,62 @@
 
 #include "base/fd.h"
 #include "sandbox/engine.h"
+#include "sandbox/linux/enforcement.h"
 #include "sandbox/linux/ledger.h"
 #include "sandbox/linux/messages.h"
-#include "sandbox/linux/zygote_client.h"
+#include "sandbox/linux/plan.h"
 #include "sandbox/protected_paths.h"
 
 namespace mayfly::sandbox {
 
-// A place among the calls that may run at once.
-using Admission = std::shared_ptr<void>;
-
-// Everything that the engine knows of one call between launch and report. Belongs to the engine's
-// thread from the moment it is handed over.
+// Everything that the engine knows of one call, from its acceptance to its report. Belongs to the
+// thread that launches it, and to the engine's loop from the moment it is handed over.
 struct RunningCall {
   std::uint64_t number = 0;
   std::string id;
+  std::string caller;
   std::shared_ptr<const Policy> policy;
   std::string policy_digest;
+  Command command;  // its stdin, until it is launched
+  CallPlan plan;
   Limits limits;
+  Enforcement enforcement;
   CallObserver observer;
   std::uint64_t zygote = 0;
-  Admission admission;
-  std::string caller;  // whose sockets this call may reach, and who may reach its own
 
   OwnedFd output[2];  // read ends of stdout and stderr
   std::array<std::shared_ptr<OutputStream>, 2> streams;
   std::uint64_t output_total = 0;
   OwnedFd channel;  // to init; never blocks
   OwnedFd pidfd;    // of init, once it is launched
+  pid_t init = 0;   // as the host numbers it
+  std::unique_ptr<CallCgroup> cgroup;
   // What init sees and denies, at any moment (ledger.h).
   std::optional<LedgerReader> ledger;
 
-  TimePoint began;
-  TimePoint finished;                     // set once init is reaped
-  std::optional<TimePoint> terminate_at;  // TERM, unless something else ends it sooner
-  std::optional<TimePoint> kill_at;       // KILL
-  std::optional<EndedBy> killed_for;      // why we end it, once we do
+  // What others want of the call before the loop has it; done when it does.
+  std::vector<std::function<void(RunningCall&)>> deferred;
+
+  TimePoint accepted;
+  TimePoint began;                         // launched
+  TimePoint finished;                      // set once init is reaped
+  std::optional<TimePoint> terminate_at;   // TERM, unless something else ends it sooner
+  std::optional<TimePoint> kill_at;        // KILL
+  std::optional<TimePoint> give_up_at;     // then it is answered although it has not died
+  std::optional<TimePoint> look_at_cpu;    // no sooner can the limit have been reached
+  std::optional<TimePoint> look_at_forks;  // cgroup v1 does not tell of refused ones by itself
+  std::optional<EndedBy> killed_for;       // why we end it, once we do
 
   bool started = false;
+  bool answered = false;                       // its observer was told; its place is still taken
   std::optional<std::int32_t> program_status;  // as wait(2) gave it
   std::optional<Note> ended;                   // of init
   std::optional<Error> failure;
+  std::optional<CgroupUsage> cgroup_usage;
   bool left_files_in_tmp = false;
+  int landlock_abi = 0;  // of the ruleset that the program runs under
   std::vector<StageTime> stages;
+  std::vector<Lingering> lingering;
 
   std::vector<Violation> violations;
   std::map<std::string, std::size_t> violation_index;
@@ -61,9 +74,18 @@ struct RunningCall {
   // Asks for the end: TERM now and KILL after `grace`, or KILL now. The first reason stands.
   void end(EndedBy reason, std::optional<milliseconds> grace);
   void kill_now();
+  // Ends the call if its control group has used its time up; otherwise says when to look again.
+  void look_at_cpu_time(TimePoint now);
+  // Ends the call if its control group says that memory ran out or that it does nothing but fork.
+  void look_at_cgroup();
   void record(Violation violation);
   void take_note(const Note& note);
   Report report() const;
+
+ private:
+  void add_usage(Report& report, const WatchedUsage& watched) const;
+  void add_limits(Report& report) const;
+  Violation refused_forks() const;
 };
 
 }  // namespace mayfly::sandbox

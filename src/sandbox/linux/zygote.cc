@@ -13,8 +13,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <map>
 
+#include "base/clock.h"
 #include "base/sys.h"
 #include "sandbox/linux/init.h"
 #include "sandbox/linux/messages.h"
@@ -25,6 +27,21 @@ namespace mayfly::sandbox {
 namespace {
 
 constexpr std::size_t kMaxPlan = 64U << 20;
+constexpr std::size_t kLaunchFds = 6;  // of every launch; a group of cgroup v2 comes after them
+
+// A child of the zygote's that waits in the control groups of one call for that call (cgroup v1:
+// there is no CLONE_INTO_CGROUP, and moving a running init costs some 10 ms). It clones the init as
+// its own sibling, the zygote's child, and ends.
+struct Helper {
+  pid_t pid = 0;
+  OwnedFd orders;
+};
+
+// What a helper answers.
+struct Born {
+  pid_t pid = 0;
+  int error = 0;
+};
 
 class Zygote {
  public:
@@ -36,14 +53,18 @@ class Zygote {
   Status become_identity() const;
   Status enter_user_namespace() const;
   Result<std::vector<OwnedFd>> take_sources(std::vector<OwnedFd>& given) const;
-  Status launch(std::uint64_t call, sys::Message& message);
+  Status launch(const Note& request, sys::Message& message);
+  Status park(std::uint64_t helper);
+  [[noreturn]] void wait_parked(const OwnedFd& orders);
+  Born clone_init(sys::Message& message, clone_args args);
+  Born clone_by_helper(std::uint64_t helper, const sys::Message& message);
   [[noreturn]] void run_init(sys::Message& message);
   void reap();
   void end_all();
   void tell(const Note& note, std::span<const int> fds = {}) const {
     (void)sys::send_message(control_.get(), encode(note), fds);
   }
-  void tell_failure(std::uint64_t call, Error error) const;
+  void tell_failure(const Note& request, Error error) const;
 
   OwnedFd control_;
   OwnedFd signals_;
@@ -51,12 +72,14 @@ class Zygote {
   sys::Pipe life_;  // its write end is held by the zygote alone: init sees when it is gone
   RootPlan plan_;
   std::map<pid_t, std::uint64_t> calls_;  // init's pid → call
+  std::map<std::uint64_t, Helper> helpers_;
 };
 
-void Zygote::tell_failure(std::uint64_t call, Error error) const {
+void Zygote::tell_failure(const Note& request, Error error) const {
   Note note;
   note.kind = Kind::kFailed;
-  note.call = call;
+  note.call = request.call;
+  note.helper = request.kind == Kind::kPark ? request.helper : 0;
   note.error = std::move(error);
   if (note.error.code == ErrorCode::kSystemCall) note.error.code = ErrorCode::kSetupFailed;
   tell(note);
@@ -143,6 +166,7 @@ Status Zygote::configure(sys::Message& message) {
 }
 
 void Zygote::run_init(sys::Message& message) {
+  ::prctl(PR_SET_NAME, "mayfly-init", 0, 0, 0);
   life_.write.reset();
   InitInputs inputs;
   inputs.call_plan = std::move(message.fds[0]);
@@ -154,23 +178,99 @@ void Zygote::run_init(sys::Message& message) {
   init_main(plan_, std::move(inputs));
 }
 
-Status Zygote::launch(std::uint64_t call, sys::Message& message) {
-  if (message.fds.size() != 6) return fail(system_error("a launch lacks descriptors", EBADMSG));
-  int pidfd = -1;
+Born Zygote::clone_init(sys::Message& message, clone_args args) {
+  args.flags |= CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
+  const long pid = ::syscall(SYS_clone3, &args, sizeof args);
+  if (pid == 0) run_init(message);
+  return pid < 0 ? Born{0, errno} : Born{static_cast<pid_t>(pid), 0};
+}
+
+void Zygote::wait_parked(const OwnedFd& orders) {
+  control_.reset();
+  signals_.reset();
+  life_.write.reset();
+  helpers_.clear();
+  ::prctl(PR_SET_NAME, "mayfly-parked", 0, 0, 0);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  struct pollfd life {
+    life_.read.get(), POLLIN, 0
+  };
+  if (::poll(&life, 1, 0) > 0) ::_exit(0);  // the zygote was gone before that
+  auto message = sys::receive_message(orders.get());
+  if (!message || message->data.empty()) ::_exit(0);
   clone_args args{};
-  args.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
-               CLONE_NEWCGROUP | CLONE_PIDFD;
-  args.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
+  args.flags = CLONE_PARENT;
+  const Born born = clone_init(*message, args);
+  (void)sys::send_message(orders.get(),
+                          std::string_view(reinterpret_cast<const char*>(&born), sizeof born));
+  ::_exit(0);
+}
+
+Status Zygote::park(std::uint64_t helper) {
+  auto [ours, theirs] = TRY(sys::socketpair_seqpacket());
+  clone_args args{};
   args.exit_signal = SIGCHLD;
   const long pid = ::syscall(SYS_clone3, &args, sizeof args);
-  if (pid < 0) return fail(system_error("clone3 of the sandbox's namespaces", errno));
-  if (pid == 0) run_init(message);
-  const OwnedFd owned(pidfd);
-  calls_[static_cast<pid_t>(pid)] = call;
+  if (pid < 0) return fail(system_error("clone3 of a helper", errno));
+  if (pid == 0) {
+    ours.reset();
+    wait_parked(theirs);
+  }
+  Note parked;
+  parked.kind = Kind::kParked;
+  parked.helper = helper;
+  parked.pid = static_cast<pid_t>(pid);
+  helpers_[helper] = {parked.pid, std::move(ours)};
+  tell(parked);
+  return {};
+}
+
+Born Zygote::clone_by_helper(std::uint64_t helper, const sys::Message& message) {
+  const auto found = helpers_.find(helper);
+  if (found == helpers_.end()) return {0, ESRCH};
+  const Helper parked = std::move(found->second);
+  helpers_.erase(found);
+  std::vector<int> fds;
+  for (const OwnedFd& fd : message.fds) fds.push_back(fd.get());
+  auto sent = sys::send_message(parked.orders.get(), message.data, fds);
+  if (!sent) return {0, sent.error().os_errno};
+  const auto answer = sys::receive_message(parked.orders.get());
+  Born born{0, ESRCH};
+  if (answer && answer->data.size() == sizeof born) {
+    std::memcpy(&born, answer->data.data(), sizeof born);
+  }
+  return born;
+}
+
+Status Zygote::launch(const Note& request, sys::Message& message) {
+  if (message.fds.size() < kLaunchFds)
+    return fail(system_error("a launch lacks descriptors", EBADMSG));
+  Born born;
+  if (request.helper != 0) {
+    born = clone_by_helper(request.helper, message);
+  } else {
+    clone_args args{};
+    args.exit_signal = SIGCHLD;
+    if (message.fds.size() > kLaunchFds) {
+      args.flags = CLONE_INTO_CGROUP;
+      args.cgroup = static_cast<std::uint64_t>(message.fds[kLaunchFds].get());
+    }
+    born = clone_init(message, args);
+  }
+  if (born.error != 0) return fail(system_error("clone3 of the sandbox's namespaces", born.error));
+  calls_[born.pid] = request.call;
+  // It is ours to reap, so the number stays its own until then.
+  auto pidfd = sys::pidfd_open(born.pid);
+  if (!pidfd) {
+    ::kill(born.pid, SIGKILL);
+    return fail(std::move(pidfd).error());
+  }
   Note launched;
   launched.kind = Kind::kLaunched;
-  launched.call = call;
-  tell(launched, std::span<const int>(&pidfd, 1));
+  launched.call = request.call;
+  launched.pid = born.pid;
+  const int fd = pidfd->get();
+  tell(launched, std::span<const int>(&fd, 1));
   return {};
 }
 
@@ -188,9 +288,24 @@ void Zygote::reap() {
   }
 }
 
+// Not for ever: what sits in the kernel and does not die is left to its control group.
 void Zygote::end_all() {
+  constexpr milliseconds kPatience{2000};
   for (const auto& [pid, call] : calls_) ::kill(pid, SIGKILL);
-  while (::waitpid(-1, nullptr, __WALL) > 0 || errno == EINTR) {
+  for (const auto& [number, helper] : helpers_) ::kill(helper.pid, SIGKILL);
+  const TimePoint until = Clock::now() + kPatience;
+  while (true) {
+    const pid_t ended = ::waitpid(-1, nullptr, WNOHANG | __WALL);
+    if (ended > 0) continue;
+    if (ended < 0 && errno == ECHILD) return;
+    const auto left = std::chrono::ceil<milliseconds>(until - Clock::now()).count();
+    if (left <= 0) return;
+    struct pollfd child {
+      signals_.get(), POLLIN, 0
+    };
+    (void)::poll(&child, 1, static_cast<int>(left));
+    struct signalfd_siginfo info {};
+    (void)!::read(signals_.get(), &info, sizeof info);
   }
 }
 
@@ -218,13 +333,13 @@ int Zygote::serve() {
     if (!note) break;
     if (note->kind == Kind::kConfigure) {
       if (auto done = configure(*message); !done) {
-        tell_failure(0, std::move(done).error());
+        tell_failure(*note, std::move(done).error());
         break;
       }
+    } else if (note->kind == Kind::kPark) {
+      if (auto done = park(note->helper); !done) tell_failure(*note, std::move(done).error());
     } else if (note->kind == Kind::kLaunch) {
-      if (auto done = launch(note->call, *message); !done) {
-        tell_failure(note->call, std::move(done).error());
-      }
+      if (auto done = launch(*note, *message); !done) tell_failure(*note, std::move(done).error());
     }
   }
   end_all();

@@ -1,14 +1,15 @@
 #include "sandbox/linux/zygote_client.h"
 
 #include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
+#include <poll.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 
 #include "base/sys.h"
+#include "sandbox/linux/helper_process.h"
 #include "sandbox/linux/id_mapping.h"
 #include "sandbox/linux/messages.h"
 #include "sandbox/linux/root_builder.h"
@@ -16,9 +17,6 @@
 namespace mayfly::sandbox {
 namespace {
 
-constexpr const char* kZygoteName = "mayfly-zygote";
-constexpr int kControlFd = 3;
-constexpr int kProgramFd = 4;
 constexpr std::size_t kMaxProgramBytes = 256U << 20;
 
 // This program as a sealed file in memory. What execs in a sandbox can reach its own /proc/self/exe
@@ -30,46 +28,6 @@ Result<OwnedFd> own_program() {
   const std::string bytes = TRY(sys::read_file(file.get(), kMaxProgramBytes));
   return sys::memfd_program("mayfly", bytes);
 }
-
-class SpawnSetup {
- public:
-  SpawnSetup() {
-    ::posix_spawn_file_actions_init(&actions_);
-    ::posix_spawnattr_init(&attributes_);
-  }
-  SpawnSetup(const SpawnSetup&) = delete;
-  SpawnSetup& operator=(const SpawnSetup&) = delete;
-  ~SpawnSetup() {
-    ::posix_spawn_file_actions_destroy(&actions_);
-    ::posix_spawnattr_destroy(&attributes_);
-  }
-  Result<pid_t> spawn(int control, int program) {
-    ::posix_spawn_file_actions_adddup2(&actions_, control, kControlFd);
-    ::posix_spawn_file_actions_adddup2(&actions_, program, kProgramFd);
-    for (const int fd : {0, 1, 2}) {
-      ::posix_spawn_file_actions_addopen(&actions_, fd, "/dev/null", O_RDWR, 0);
-    }
-    ::posix_spawn_file_actions_addclosefrom_np(&actions_, kProgramFd + 1);
-    sigset_t all;
-    sigfillset(&all);
-    ::posix_spawnattr_setsigmask(&attributes_, &all);
-    ::posix_spawnattr_setsigdefault(&attributes_, &all);
-    ::posix_spawnattr_setflags(&attributes_,
-                               POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
-    std::string name = kZygoteName;
-    const std::string path = "/proc/self/fd/" + std::to_string(kProgramFd);
-    char* argv[] = {name.data(), nullptr};
-    char* envp[] = {nullptr};
-    pid_t pid = 0;
-    const int failed = ::posix_spawn(&pid, path.c_str(), &actions_, &attributes_, argv, envp);
-    if (failed != 0) return fail(system_error("posix_spawn of a zygote", failed));
-    return pid;
-  }
-
- private:
-  posix_spawn_file_actions_t actions_;
-  posix_spawnattr_t attributes_;
-};
 
 // What root opens for a zygote that will not be root any more.
 Result<std::vector<OwnedFd>> detach_all(const RootPlan& plan) {
@@ -104,15 +62,11 @@ Error explain_root(Error error) {
 
 Result<std::unique_ptr<ZygoteProcess>> spawn_zygote() {
   const OwnedFd copy = TRY_TO("copy this program into memory", own_program());
-  auto [ours, theirs] = TRY(sys::socketpair_seqpacket());
-  // A descriptor that has the number already would stay close-on-exec, or be overwritten.
-  const auto above = [](int fd) { return OwnedFd(::fcntl(fd, F_DUPFD_CLOEXEC, kProgramFd + 1)); };
-  const OwnedFd control = above(theirs.get());
-  const OwnedFd program = above(copy.get());
-  const pid_t pid = TRY(SpawnSetup().spawn(control.get(), program.get()));
+  HelperProcess process = TRY(spawn_helper(kZygoteName, copy));
   auto zygote = std::make_unique<ZygoteProcess>();
-  zygote->control = std::move(ours);
-  zygote->pidfd = TRY(sys::pidfd_open(pid));
+  zygote->control = std::move(process.control);
+  zygote->pidfd = std::move(process.pidfd);
+  zygote->pid = process.pid;
   return zygote;
 }
 
@@ -136,29 +90,40 @@ Status configure_zygote(const ZygoteProcess& zygote, const RootPlan& plan) {
   return sys::send_message(zygote.control.get(), encode(note), fds);
 }
 
-Status launch(const ZygoteProcess& zygote, std::uint64_t call, const LaunchFds& fds) {
-  const std::array<int, 6> numbers = {fds.call_plan.get(),   fds.standard[0].get(),
-                                      fds.standard[1].get(), fds.standard[2].get(),
-                                      fds.channel.get(),     fds.ledger.get()};
+Status park(const ZygoteProcess& zygote, std::uint64_t helper) {
+  Note note;
+  note.kind = Kind::kPark;
+  note.helper = helper;
+  return sys::send_message(zygote.control.get(), encode(note));
+}
+
+Status launch(const ZygoteProcess& zygote, std::uint64_t call, const LaunchFds& fds, Birth birth) {
+  std::vector<int> numbers = {fds.call_plan.get(),   fds.standard[0].get(), fds.standard[1].get(),
+                              fds.standard[2].get(), fds.channel.get(),     fds.ledger.get()};
+  if (birth.cgroup >= 0) numbers.push_back(birth.cgroup);
   Note note;
   note.kind = Kind::kLaunch;
   note.call = call;
+  note.helper = birth.helper;
   return sys::send_message(zygote.control.get(), encode(note), numbers);
 }
 
-void reap_zygote(const ZygoteProcess& zygote) {
-  siginfo_t info{};
-  while (::waitid(P_PIDFD, static_cast<id_t>(zygote.pidfd.get()), &info, WEXITED) < 0 &&
-         errno == EINTR) {
+void end_zygote(const ZygoteProcess& zygote) {
+  // Not closed: other threads may be about to write to it.
+  ::shutdown(zygote.control.get(), SHUT_RDWR);
+  struct pollfd gone {
+    zygote.pidfd.get(), POLLIN, 0
+  };
+  const TimePoint until = Clock::now() + kEndPatience;
+  while (gone.revents == 0) {
+    const auto left = std::chrono::ceil<milliseconds>(until - Clock::now()).count();
+    if (left <= 0) return;
+    (void)::poll(&gone, 1, static_cast<int>(left));
   }
+  siginfo_t info{};
+  (void)::waitid(P_PIDFD, static_cast<id_t>(zygote.pidfd.get()), &info, WEXITED);
 }
 
 Result<std::unique_ptr<Prestart>> prestart() { return TRY(spawn_zygote()); }
-
-std::optional<int> helper_main(int argc, char** argv) {
-  if (argc != 1 || argv[0] != std::string_view(kZygoteName)) return std::nullopt;
-  (void)sys::close_range(kProgramFd, ~0U);
-  return zygote_main(OwnedFd(kControlFd));
-}
 
 }  // namespace mayfly::sandbox

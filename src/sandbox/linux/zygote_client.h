@@ -18,16 +18,20 @@ namespace mayfly::sandbox {
 struct ZygoteProcess : Prestart {
   OwnedFd control;
   OwnedFd pidfd;
+  pid_t pid = 0;
 };
 
-// Execs this binary as a zygote: empty environment, fixed argv, /dev/null as standard streams, one
-// socket, a session of its own, all signals blocked. Cheap; it makes nothing before it is
+// Execs a copy of this binary as a zygote (helper_process.h). Cheap; it makes nothing before it is
 // configured.
 Result<std::unique_ptr<ZygoteProcess>> spawn_zygote();
 
 // Sends the root plan and, if this server is root, the sources as detached mounts. The answer,
 // kReady or kFailed, comes over `control`.
 Status configure_zygote(const ZygoteProcess& zygote, const RootPlan& plan);
+
+// Asks for a process that waits to clone the init of one call (cgroup v1). The answer is kParked
+// with its pid, or kFailed with `helper`.
+Status park(const ZygoteProcess& zygote, std::uint64_t helper);
 
 // Descriptors for one launch, in the order of the message. The zygote keeps none of them.
 struct LaunchFds {
@@ -36,9 +40,17 @@ struct LaunchFds {
   OwnedFd channel;
   OwnedFd ledger;
 };
-Status launch(const ZygoteProcess& zygote, std::uint64_t call, const LaunchFds& fds);
+// Who clones init, and into which group: `helper` if it is not 0, else the zygote itself, into
+// `cgroup` if that is a directory of cgroup v2 (CLONE_INTO_CGROUP, Linux 5.7).
+struct Birth {
+  std::uint64_t helper = 0;
+  int cgroup = -1;
+};
+Status launch(const ZygoteProcess& zygote, std::uint64_t call, const LaunchFds& fds, Birth birth);
 
-// Waits for a zygote whose control socket is closed to be gone.
-void reap_zygote(const ZygoteProcess& zygote);
+// Tells a zygote to end, and all its sandboxes with it, and waits until it did; but not for ever: a
+// process that sits in the kernel and does not die keeps its zygote waiting for `kEndPatience`.
+inline constexpr milliseconds kEndPatience{3000};
+void end_zygote(const ZygoteProcess& zygote);
 
 }  // namespace mayfly::sandbox

@@ -75,6 +75,29 @@ TEST_CASE("protection comes after every mount, so that nothing is mounted over i
   CHECK(position(plan, CallOpKind::kCover, "/home/alice/.cargo/credentials") > last_mount);
 }
 
+TEST_CASE("Landlock allows writing exactly where the mounts do") {
+  Policy policy = small_policy();
+  policy.mounts = {{"/usr", "/home/alice/work", Access::kWrite, Ownership::kAsOnHost, "workspace"},
+                   {"/usr", "/srv/second", Access::kWrite, Ownership::kAsOnHost, "workspace"},
+                   {"/usr", "/srv/third", Access::kRead, Ownership::kAsOnHost, "read"},
+                   {"/usr", "/usr", Access::kRead, Ownership::kAsOnHost, "system"}};
+  const std::string text = to_text(plan_root(policy, {}).value());
+  CHECK_THAT(text, test::contains("landlock read /\n"
+                                  "landlock write /tmp\n"
+                                  "landlock write /dev/shm\n"
+                                  "landlock write /home/alice\n"
+                                  "landlock write /scratch\n"
+                                  "landlock write /srv/second\n"
+                                  "landlock devices /dev/null\n"
+                                  "landlock devices /dev/zero\n"
+                                  "landlock devices /dev/full\n"
+                                  "landlock devices /dev/random\n"
+                                  "landlock devices /dev/urandom\n"
+                                  "landlock devices /dev/tty\n"
+                                  "landlock devices /dev/pts\n"
+                                  "filter"));
+}
+
 TEST_CASE("a read-only workspace needs no protection") {
   Policy policy = small_policy();
   policy.workspace_access = WorkspaceAccess::kReadOnly;
