@@ -385,12 +385,19 @@ def frozen(pid):
         group.rmdir()
 
 
+def sleeper(server):
+    """The program of a call that is about to become `sleep`."""
+    def found():
+        return [pid for pid in descendants(server.process.pid) if name(pid) == "sleep"]
+    wait_until("the program sleeps", found)
+    return found()[0]
+
+
 def lingering(ground):
     server = Server(ground, "--max-calls", "1", "--max-queued", "0")
     number = server.send("touch started; exec sleep 1000", timeout_ms=300, receipt="full")
     ground.started()
-    program = next(pid for pid in descendants(server.process.pid)
-                   if name(pid) == "sleep")
+    program = sleeper(server)
     with frozen(program):
         answer = server.answer(number)["structuredContent"]
         expect("ended_by", answer["ended_by"], "timeout")
@@ -407,8 +414,7 @@ def lingering(ground):
     # A server does not wait for ever for what does not die.
     number = server.send("touch started; exec sleep 1000")
     ground.started()
-    program = next(pid for pid in descendants(server.process.pid)
-                   if name(pid) == "sleep")
+    program = sleeper(server)
     with frozen(program):
         server.end()
 

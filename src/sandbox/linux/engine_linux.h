@@ -84,7 +84,6 @@ class LinuxEngine final : public Engine {
   void hear_init(RunningCall& call);
   std::vector<std::uint64_t> others_of_caller(const RunningCall& call) const;
   void pass_on(SocketOwners::Messages messages);
-  void hear_cgroup(RunningCall& call);
   void read_output(RunningCall& call, int stream);
   void drain(RunningCall& call);
   void finish(std::uint64_t number);

@@ -208,8 +208,8 @@ std::vector<std::uint64_t> LinuxEngine::others_of_caller(const RunningCall& call
   return others;
 }
 
-// An init that does not read blocks nobody: its socket does not block, and a question that cannot
-// be asked is a no.
+// An init that does not read would block nobody: its socket does not block, and a question that
+// cannot be asked is a no.
 void LinuxEngine::pass_on(SocketOwners::Messages messages) {
   while (!messages.empty()) {
     const SocketOwners::Outgoing message = std::move(messages.back());

@@ -105,8 +105,9 @@ bool keep_only_streams(Launch& launch) {
   // Either may have the other's number: the first copy goes out of the way of both.
   const bool restricts = launch.ruleset >= 0;
   if (restricts) launch.ruleset = fcntl(launch.ruleset, F_DUPFD_CLOEXEC, kRuleset + 1);
-  if (launch.messenger != kMessenger && dup3(launch.messenger, kMessenger, O_CLOEXEC) < 0)
+  if (launch.messenger != kMessenger && dup3(launch.messenger, kMessenger, O_CLOEXEC) < 0) {
     return false;
+  }
   launch.messenger = kMessenger;
   unsigned next = kMessenger + 1;
   if (restricts) {

@@ -95,10 +95,10 @@ struct CallPlan {
   std::vector<std::string> environment;  // NAME=value
   std::string path;                      // where argv[0] is looked for
   Limits limits;
+  std::uint64_t process_rlimit = 0;  // RLIMIT_NPROC of the program's own user namespace
   // What init has to watch, since no cgroup does it. Disk is always watched.
   bool watch_memory = true;
   bool watch_cpu = true;
-  std::uint64_t process_rlimit = 0;  // RLIMIT_NPROC of the program's own user namespace
 
   bool operator==(const CallPlan&) const = default;
 };

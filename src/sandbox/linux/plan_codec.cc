@@ -120,8 +120,13 @@ Result<RootPlan> decode_root_plan(std::string_view bytes) {
 
 std::string encode(const CallPlan& plan) {
   Writer out;
-  out.put(plan.argv).put(plan.cwd).put(plan.environment).put(plan.path).put(plan.limits);
-  out.put(plan.watch_memory).put(plan.watch_cpu).put(plan.process_rlimit);
+  out.put(plan.argv)
+      .put(plan.cwd)
+      .put(plan.environment)
+      .put(plan.path)
+      .put(plan.limits)
+      .put(plan.process_rlimit);
+  out.put(plan.watch_memory).put(plan.watch_cpu);
   return out.take();
 }
 
@@ -133,9 +138,9 @@ Result<CallPlan> decode_call_plan(std::string_view bytes) {
   plan.environment = in.get_all<std::string>();
   plan.path = in.get<std::string>();
   plan.limits = in.get<Limits>();
+  plan.process_rlimit = in.get<std::uint64_t>();
   plan.watch_memory = in.get<bool>();
   plan.watch_cpu = in.get<bool>();
-  plan.process_rlimit = in.get<std::uint64_t>();
   return complete(in, std::move(plan));
 }
 

@@ -221,12 +221,11 @@ void RunningCall::add_limits(Report& report) const {
         usage.peak_processes.value_or(0) >= limits.processes ||
             (cgroup_usage.has_value() && cgroup_usage->refused_forks > 0),
         by(enforcement.processes));
-  if (limits.disk_bytes != 0) {
-    limit("disk_bytes", limits.disk_bytes, usage.disk_bytes,
-          usage.disk_bytes.value_or(0) > limits.disk_bytes, "watch at 10 Hz");
-  }
   limit("output_bytes", limits.output_bytes, output_total, end == EndedBy::kOutput, "supervisor");
-  limit("file_bytes", limits.file_bytes, std::nullopt, false, "rlimit");
+  const bool over_disk = limits.disk_bytes != 0 && usage.disk_bytes.value_or(0) > limits.disk_bytes;
+  limit("disk_bytes", limits.disk_bytes, usage.disk_bytes, over_disk, "watch at 10 Hz");
+  limit("file_bytes", limits.file_bytes, std::nullopt, report.signal.value_or(0) == SIGXFSZ,
+        "rlimit");
   if (limits.io_bytes_per_second != 0) {
     limit("io_bytes_per_second", limits.io_bytes_per_second, std::nullopt, false,
           by(enforcement.io));
