@@ -18,8 +18,7 @@ namespace mayfly::sandbox {
 //   server → zygote   kConfigure  fds: root plan, detached mounts of the mapped sources
 //                     kPark       helper
 //                     kLaunch     call, helper (0: none); fds: call plan, stdin, stdout, stderr,
-//                     the
-//                                 call's channel, its ledger, and on cgroup v2 the call's group
+//                                 the call's channel, its ledger, and on cgroup v2 the call's group
 //   zygote → server   kReady      stages
 //                     kParked     helper, pid
 //                     kFailed     call or helper (both 0: configuring), error

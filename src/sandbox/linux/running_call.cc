@@ -180,7 +180,10 @@ void RunningCall::add_usage(Report& report, const WatchedUsage& watched) const {
     if (seen.user) usage.user = *seen.user;
     if (seen.system) usage.system = *seen.system;
     if (seen.bytes_read) usage.bytes_read = seen.bytes_read;
-    if (seen.bytes_written) usage.bytes_written = seen.bytes_written;
+    // What a group counts has reached the disk; the rest is on its way, and counts as written too.
+    if (seen.bytes_written) {
+      usage.bytes_written = std::max(usage.bytes_written.value_or(0), *seen.bytes_written);
+    }
     if (seen.peak_memory_bytes) usage.peak_memory_bytes = seen.peak_memory_bytes;
     // Init is not the program's.
     if (seen.peak_processes)
