@@ -28,6 +28,8 @@ NAMES = ("user", "mnt", "pid", "net", "ipc", "uts", "cgroup")
 ERRNOS = (errno.ENOMEM, errno.EPERM, errno.EMFILE)
 # Many of a kind in a row: the first, the middle and the last of them stand for the rest.
 REPEATED = {"mkdir", "mkdirat", "symlink", "symlinkat", "rt_sigaction", "brk", "newfstatat", "lseek"}
+# A user's zygote makes itself what root's is given: there these matter one by one.
+OWN_SOURCES = {"open_tree", "mount_setattr"}
 # Cannot fail but for a wrong argument: closing, ending, waiting.
 LEFT_OUT = {"close", "wait4", "waitid", "poll", "ppoll", "exit_group", "restart_syscall", "munmap", "geteuid", "getpid", "getppid", "getuid",
             "rt_sigreturn", "getegid", "gettid", "futex", "sched_yield"}
@@ -171,7 +173,7 @@ def points_of(counts, who):
         wanted = range(1, int(count) + 1)
         if who == "user" and role != "zygote":
             wanted = (1,)
-        elif call in REPEATED:
+        elif call in REPEATED or (who == "user" and call not in OWN_SOURCES):
             wanted = sorted({1, (int(count) + 1) // 2, int(count)})
         for nth in wanted:
             yield role, call, str(nth), str(ERRNOS[(index + nth) % len(ERRNOS)])
