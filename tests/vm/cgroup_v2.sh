@@ -16,7 +16,7 @@ in_group() {
 as_user_in() {
   local group=$1
   shift
-  in_group "$group" env HOME=/run/work/home XDG_RUNTIME_DIR=/run/work/none \
+  in_group "$group" env HOME=/home/mayfly-vm/home XDG_RUNTIME_DIR=/home/mayfly-vm/none \
     setpriv --reuid $user --regid $user --clear-groups "$@"
 }
 
@@ -25,8 +25,8 @@ delegate() {
   chown $user:$user "$top/$1" "$top/$1"/cgroup.{procs,threads,subtree_control}
 }
 
-mkdir -p /run/work/home /run/work/ws
-chown $user:$user /run/work/home /run/work/ws
+mkdir -p /home/mayfly-vm/home /home/mayfly-vm/ws
+chown $user:$user /home/mayfly-vm/home /home/mayfly-vm/ws
 # What root wants of the groups below it, as systemd would have set it up.
 for controller in memory pids cpu io; do echo "+$controller" >$top/cgroup.subtree_control; done
 
@@ -64,7 +64,7 @@ kill $other
 
 # --- mayfly itself
 
-run() { "$mayfly" run --workspace /run/work/ws --json -q "$@"; }
+run() { "$mayfly" run --workspace /home/mayfly-vm/ws --json -q "$@"; }
 memory_limit() {
   local json
   json=$("$@" --memory 64M -- /bin/sh -c 'head -c 300M /dev/zero | tail') || true
@@ -92,9 +92,9 @@ killed_mayfly() {
   wait $job 2>/dev/null
   nothing_left && ! pgrep -x sleep
 }
-run_as_user() { as_user_in delegated "$mayfly" run --workspace /run/work/ws --json -q "$@"; }
+run_as_user() { as_user_in delegated "$mayfly" run --workspace /home/mayfly-vm/ws --json -q "$@"; }
 
-cd /run/work/ws || exit 1
+cd /home/mayfly-vm/ws || exit 1
 first=$(run -- /bin/true)
 check "mayfly runs" expect "$first" .ended_by exit
 if ! tells_who_enforces "$first"; then

@@ -9,7 +9,7 @@ mayfly=$2
 # With the environment of a client that passes little on.
 as_user() {
   timeout -s KILL 90 setpriv --reuid $user --regid $user --clear-groups \
-    env -i HOME=/run/work/home PATH="$PATH" "$@"
+    env -i HOME=/home/mayfly-vm/home PATH="$PATH" "$@"
 }
 in_scope() {
   local json
@@ -25,8 +25,8 @@ scopes_gone() {
   return 1
 }
 
-mkdir -p /run/work/home /run/work/ws
-chown $user:$user /run/work/home /run/work/ws
+mkdir -p /home/mayfly-vm/home /home/mayfly-vm/ws
+chown $user:$user /home/mayfly-vm/home /home/mayfly-vm/ws
 sleep 1000 &
 other=$!
 
@@ -37,8 +37,8 @@ check "a user has a manager" systemctl start user-manager.service
 check "a server of the user gets a scope" as_user "$tests" '[scope]'
 check "the scope is gone" scopes_gone
 
-cd /run/work/ws || exit 1
-run=("$mayfly" run --workspace /run/work/ws --json -q -- /bin/true)
+cd /home/mayfly-vm/ws || exit 1
+run=("$mayfly" run --workspace /home/mayfly-vm/ws --json -q -- /bin/true)
 first=$("${run[@]}")
 check "mayfly runs" expect "$first" .ended_by exit
 if tells_who_enforces "$first"; then
