@@ -9,7 +9,7 @@ packages_of() {
       libexpected-dev libvalijson-dev catch2 python3 ;;
     demo) echo python3 ;;
     test) echo ca-certificates python3 git gcc gdb strace ripgrep jq util-linux procps ;;
-    vm) echo qemu-system-x86 busybox-static cpio xz-utils ;;
+    vm) echo qemu-system-x86 busybox-static cpio xz-utils jq systemd dbus-user-session ;;
     format) echo clang-format clang-tidy ;;
     *)
       echo "install-deps.sh: no group named '$1'; there are build, demo, test, vm and format" >&2

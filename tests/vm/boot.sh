@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# boot.sh SCRATCH SCRIPT [ARG...]: runs SCRIPT as root in a throw-away virtual machine with Debian's own
+# boot.sh [--systemd] SCRATCH SCRIPT [ARG...]: runs SCRIPT as root in a throw-away virtual machine with Debian's own
 # kernel, whose control groups are v2, and ends with its exit code. The machine sees this host's files
 # read-only, under a layer in memory that takes what it writes; SCRATCH keeps the kernel for the next time.
+# With --systemd that runs in there, with a manager for uid 21000 (units/); else nothing does.
 # No KVM is needed. Everything in there takes some 20 to 60 times as long: keep it short.
 #
 # MAYFLY_VM_KERNEL: another kernel package. MAYFLY_VM_CACHE: where kernels are kept, else SCRATCH/kernels.
@@ -9,6 +10,14 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd -P)
 . "$here/../skip.sh"
 
+systemd=
+if [ "$1" = --systemd ]; then
+  systemd=mayfly.systemd
+  shift
+  for file in /lib/systemd/systemd /usr/bin/dbus-daemon /usr/lib/systemd/user/dbus.socket; do
+    [ -e "$file" ] || skip "$file, of systemd and dbus-user-session (install-deps.sh vm)"
+  done
+fi
 scratch=$1
 shift
 mkdir -p "$scratch"
@@ -58,7 +67,7 @@ pack() {
   find "$tree/lib" -name '*.xz' -exec xz -d {} +
   cp "$modules"/modules.{order,builtin} "$tree/lib/modules/$version/"
   busybox depmod -b "$tree" "$version"
-  cp "$(command -v busybox)" "$here/init" "$tree/"
+  cp -r "$(command -v busybox)" "$here/init" "$here/units" "$tree/"
   mv "$tree/busybox" "$tree/bin/"
   (cd "$tree" && find . | cpio --quiet -o -H newc | gzip -1)
   rm -rf "$tree"
@@ -88,7 +97,7 @@ sed -u 's|\r||' <"$run/console" &
 qemu-system-x86_64 \
   -machine pc -accel tcg -cpu qemu64 -smp 1 -m 1024 -nodefaults -nographic -serial stdio -no-reboot \
   -kernel "$cache/$kernel"/boot/vmlinuz-* -initrd "$run/initramfs" \
-  -append "console=ttyS0 panic=-1 quiet mitigations=off" "${shares[@]}" \
+  -append "console=ttyS0 panic=-1 quiet mitigations=off $systemd" "${shares[@]}" \
   </dev/null >"$run/console" 2>&1 &
 machine=$!
 trap 'kill -KILL $machine 2>/dev/null || true; rm -rf "$run"' EXIT

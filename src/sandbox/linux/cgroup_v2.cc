@@ -262,8 +262,7 @@ Status settle(const std::string& group, Subtree& subtree) {
   for (const char* controller : kControllers) {
     const auto on = parse_words(read_group_file(group, "cgroup.subtree_control").value_or(""));
     if (!contains(on, controller)) {
-      const auto done =
-          write_group_file(group, "cgroup.subtree_control", std::string("+") + controller);
+      auto done = write_group_file(group, "cgroup.subtree_control", std::string("+") + controller);
       if (!done && done.error().os_errno == EBUSY) return done;
       // At the root of all others may have come to rely on it by the time we go.
       if (done && !is_real_root(group)) subtree.enabled.emplace_back(controller);
