@@ -3,6 +3,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "sandbox/linux/cgroup_backends.h"
 #include "sandbox/linux/cgroup_files.h"
@@ -54,9 +56,13 @@ bool has_controllers(const CgroupView& view) {
 
 bool systemd_runs() { return ::access("/run/systemd/system", F_OK) == 0; }
 
-Result<std::unique_ptr<Cgroups>> open_where_we_are() {
+std::string own_v2_group() {
   const CgroupView view = view_cgroups();
-  const std::string group = v2_directory(view.memberships, view.mounts);
+  return v2_directory(view.memberships, view.mounts);
+}
+
+Result<std::unique_ptr<Cgroups>> open_where_we_are() {
+  const std::string group = own_v2_group();
   if (!group.empty()) return open_v2(group);
   Error error;
   error.message = "the cgroup of this process is not below any mounted cgroup file system";
@@ -69,7 +75,7 @@ Result<std::unique_ptr<Cgroups>> open_v2_or_scope() {
   if (opened || !systemd_runs()) return opened;
   const std::string busctl = find_busctl();
   if (busctl.empty()) return opened;
-  if (auto entered = enter_scope(busctl, own_family()); !entered) {
+  if (auto entered = enter_scope(busctl, own_family(own_v2_group())); !entered) {
     Error error = std::move(opened).error();
     error.message += "; " + entered.error().message;
     return fail(std::move(error));
@@ -96,9 +102,13 @@ CgroupView view_cgroups() {
           parse_cgroup_mounts(read_group_file("/proc/self", "mountinfo").value_or(""))};
 }
 
-std::vector<pid_t> own_family() {
+std::vector<pid_t> own_family(const std::string& group) {
   std::vector<pid_t> family;
   add_descendants(::getpid(), family);
+  const std::vector<pid_t> present = processes_in(group);
+  std::erase_if(family, [&](pid_t pid) {
+    return std::find(present.begin(), present.end(), pid) == present.end();
+  });
   return family;
 }
 

@@ -17,8 +17,9 @@ struct CgroupView {
 };
 CgroupView view_cgroups();
 
-// This process and its descendants; first itself.
-std::vector<pid_t> own_family();
+// This process and those of its descendants that are in `group` as it is: ours to move. A
+// descendant elsewhere was put there by somebody.
+std::vector<pid_t> own_family(const std::string& group);
 
 // Makes our subtree in the v2 group `group`, which becomes a passage: this process and its
 // descendants move into a group below it. The error says what is in the way and how to remove it.

@@ -5,11 +5,13 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <memory>
 
 #include "base/sys.h"
@@ -31,6 +33,29 @@ void kill_listed(const std::string& group) {
 bool remove_tree(const std::string& group) {
   for (const std::string& name : groups_below(group)) remove_tree(join(group, name));
   return ::rmdir(group.c_str()) == 0 || errno == ENOENT;
+}
+
+std::string random_text() {
+  std::uint64_t number = 0;
+  if (::getrandom(&number, sizeof number, 0) != sizeof number) {
+    number = static_cast<std::uint64_t>(Clock::now().time_since_epoch().count());
+  }
+  char text[24];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(number));
+  return text;
+}
+
+// Fails if a sweep was faster and took the new group for a dead server's: then it holds the lock,
+// or the group is gone.
+Result<OwnedFd> lock_directory(const std::string& path) {
+  OwnedFd directory = TRY(sys::open(path, O_RDONLY | O_DIRECTORY));
+  if (::flock(directory.get(), LOCK_EX | LOCK_NB) < 0) {
+    return fail(system_error("flock " + path, errno));
+  }
+  const auto named = TRY(sys::stat(path));
+  const auto locked = TRY(sys::fstat(directory.get()));
+  if (named.st_ino != locked.st_ino) return fail(system_error("flock " + path, ESTALE));
+  return directory;
 }
 
 // v2 says when a group has become empty; v1 does not.
@@ -107,19 +132,19 @@ Status move_into(const std::string& group, pid_t pid) {
   return moved;
 }
 
-Result<LockedGroup> make_locked_group(const std::string& parent, const std::string& name) {
-  LockedGroup group{join(parent, name), {}};
-  TRY(sys::mkdir(group.path, 0755));
-  group.lock = TRY(sys::open(group.path, O_RDONLY | O_DIRECTORY));
-  // A sweep may have been faster and taken the new group for a dead server's: then it holds the
-  // lock, or the group is gone.
-  if (::flock(group.lock.get(), LOCK_EX | LOCK_NB) < 0) {
-    return fail(system_error("flock " + group.path, errno));
+Result<LockedGroup> make_locked_group(const std::string& parent, const std::string& prefix) {
+  constexpr int kTries = 20;
+  for (int attempt = 1;; ++attempt) {
+    LockedGroup group{join(parent, prefix + random_text()), {}};
+    TRY(sys::mkdir(group.path, 0755));
+    auto locked = lock_directory(group.path);
+    if (locked) {
+      group.lock = std::move(*locked);
+      return group;
+    }
+    ::rmdir(group.path.c_str());
+    if (attempt == kTries) return fail(std::move(locked).error());
   }
-  const auto named = TRY(sys::stat(group.path));
-  const auto locked = TRY(sys::fstat(group.lock.get()));
-  if (named.st_ino != locked.st_ino) return fail(system_error("flock " + group.path, ESTALE));
-  return group;
 }
 
 void kill_group(const std::string& group) {

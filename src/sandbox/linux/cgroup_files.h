@@ -36,7 +36,8 @@ struct LockedGroup {
   std::string path;
   OwnedFd lock;
 };
-Result<LockedGroup> make_locked_group(const std::string& parent, const std::string& name);
+// `prefix` and something that no other group has.
+Result<LockedGroup> make_locked_group(const std::string& parent, const std::string& prefix);
 
 // Kills what is in the group and below it. Except this process.
 void kill_group(const std::string& group);

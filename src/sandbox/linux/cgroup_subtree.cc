@@ -1,11 +1,7 @@
 #include "sandbox/linux/cgroup_subtree.h"
 
 #include <signal.h>
-#include <sys/random.h>
 #include <unistd.h>
-
-#include <cstdint>
-#include <cstdio>
 
 namespace mayfly::sandbox {
 namespace {
@@ -48,16 +44,7 @@ bool dissolve_v2(const Subtree& subtree, Server server, TimePoint deadline) {
 
 }  // namespace
 
-std::string new_group_name() {
-  std::uint64_t number = 0;
-  if (::getrandom(&number, sizeof number, 0) != sizeof number) {
-    number = static_cast<std::uint64_t>(Clock::now().time_since_epoch().count());
-  }
-  char text[64];
-  std::snprintf(text, sizeof text, "%s%d-%016llx", kGroupPrefix, static_cast<int>(::getpid()),
-                static_cast<unsigned long long>(number));
-  return text;
-}
+std::string own_prefix() { return kGroupPrefix + std::to_string(::getpid()) + "-"; }
 
 std::string parent_of(const std::string& group) {
   const std::size_t slash = group.rfind('/');

@@ -30,8 +30,8 @@ struct Subtree {
   std::vector<std::string> enabled;  // v2: the controllers that we switched on in <group>
 };
 
-// A name that no other server has.
-std::string new_group_name();
+// What the names of this server's groups begin with; the pid is for people.
+std::string own_prefix();
 std::string parent_of(const std::string& group);
 
 // Only the root of all groups, not of a container's, may have processes and pass controllers on.

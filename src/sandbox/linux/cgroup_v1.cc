@@ -276,12 +276,11 @@ Result<std::unique_ptr<Cgroups>> open_v1(const CgroupView& view) {
   std::vector<std::string> left;
   Subtree subtree;
   subtree.version = CgroupVersion::kV1;
-  const std::string name = new_group_name();
   std::string refused = "no controller of cgroup v1 is mounted";
   Directories usable;
   for (const std::string& parent : distinct(parents)) {
     for (std::string& path : sweep(parent)) left.push_back(std::move(path));
-    auto made = make_locked_group(parent, name);
+    auto made = make_locked_group(parent, own_prefix());
     if (!made) {
       refused = made.error().message;
       continue;

@@ -258,7 +258,7 @@ Status settle(const std::string& group, Subtree& subtree) {
   const std::string& ours = subtree.groups.front().path;
   const std::string leaf = ours + "/" + kServerLeaf;
   TRY(sys::mkdir(leaf, 0755));
-  for (const pid_t pid : own_family()) TRY(move_into(leaf, pid));
+  for (const pid_t pid : own_family(group)) TRY(move_into(leaf, pid));
   for (const char* controller : kControllers) {
     const auto on = parse_words(read_group_file(group, "cgroup.subtree_control").value_or(""));
     if (!contains(on, controller)) {
@@ -284,7 +284,7 @@ Result<std::unique_ptr<Cgroups>> open_v2(const std::string& group) {
                            start_in_scope()));
   }
   if (!is_real_root(group)) {
-    const std::vector<pid_t> family = own_family();
+    const std::vector<pid_t> family = own_family(group);
     for (const pid_t pid : processes_in(group)) {
       if (std::find(family.begin(), family.end(), pid) != family.end()) continue;
       return fail(in_the_way("the group " + group + " holds processes that are not this server's",
@@ -294,7 +294,7 @@ Result<std::unique_ptr<Cgroups>> open_v2(const std::string& group) {
   const std::vector<std::string> left = sweep(group);
   Subtree subtree;
   subtree.version = CgroupVersion::kV2;
-  auto made = make_locked_group(group, new_group_name());
+  auto made = make_locked_group(group, own_prefix());
   if (!made) {
     return fail(in_the_way("no group can be made in " + group + ": " + made.error().message,
                            start_in_scope()));

@@ -304,6 +304,8 @@ void init_main(const RootPlan& root, InitInputs inputs) {
   sigemptyset(&children);
   sigaddset(&children, SIGCHLD);
   const OwnedFd signals(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
+  // Without it the program's end would go unnoticed until its time is over.
+  if (!signals.valid()) ::_exit(1);
   Watchman(root, inputs, *started, signals.get()).serve_until_end();
 }
 

@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/sys.h"
+#include "sandbox/host_probe.h"
 #include "sandbox/linux/init.h"
 #include "sandbox/linux/messages.h"
 #include "sandbox/linux/root_builder.h"
@@ -61,12 +62,14 @@ class Zygote {
   [[noreturn]] void run_init(sys::Message& message);
   void reap();
   void end_all();
-  void tell(const Note& note, std::span<const int> fds = {}) const {
-    (void)sys::send_message(control_.get(), encode(note), fds);
+  // A server that cannot be told would wait for ever: it hears our end instead.
+  void tell(const Note& note, std::span<const int> fds = {}) {
+    if (!sys::send_message(control_.get(), encode(note), fds)) deaf_ = true;
   }
-  void tell_failure(const Note& request, Error error) const;
+  void tell_failure(const Note& request, Error error);
 
   OwnedFd control_;
+  bool deaf_ = false;  // the server does not hear what we tell it
   OwnedFd signals_;
   OwnedFd host_proc_;
   sys::Pipe life_;  // its write end is held by the zygote alone: init sees when it is gone
@@ -75,7 +78,7 @@ class Zygote {
   std::map<std::uint64_t, Helper> helpers_;
 };
 
-void Zygote::tell_failure(const Note& request, Error error) const {
+void Zygote::tell_failure(const Note& request, Error error) {
   Note note;
   note.kind = Kind::kFailed;
   note.call = request.call;
@@ -108,9 +111,8 @@ Status write_proc(const char* path, const std::string& text) {
 Status Zygote::enter_user_namespace() const {
   auto entered = sys::unshare(CLONE_NEWUSER);
   if (!entered) {
-    Error error = std::move(entered).error();
-    error.code = ErrorCode::kHostCannotEnforce;
-    return fail(std::move(error).with_remedy(
+    return fail(cannot_enforce(
+        std::move(entered).error(),
         "Allow unprivileged user namespaces on this host: sysctl user.max_user_namespaces, "
         "kernel.unprivileged_userns_clone or kernel.apparmor_restrict_unprivileged_userns; in a "
         "container, allow the system calls unshare and clone"));
@@ -318,7 +320,7 @@ int Zygote::serve() {
   sigaddset(&children, SIGCHLD);
   signals_.reset(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
 
-  while (true) {
+  while (!deaf_) {
     struct pollfd events[2] = {{control_.get(), POLLIN, 0}, {signals_.get(), POLLIN, 0}};
     if (::poll(events, 2, -1) < 0 && errno != EINTR) break;
     if (events[1].revents != 0) {

@@ -10,6 +10,7 @@
 
 #include "base/sys.h"
 #include "sandbox/linux/helper_process.h"
+#include "sandbox/host_probe.h"
 #include "sandbox/linux/id_mapping.h"
 #include "sandbox/linux/messages.h"
 #include "sandbox/linux/root_builder.h"
@@ -52,8 +53,8 @@ Result<std::vector<OwnedFd>> detach_all(const RootPlan& plan) {
 // Root of a container may be root in name alone.
 Error explain_root(Error error) {
   if (error.os_errno != EPERM || !error.remedy.empty()) return error;
-  error.code = ErrorCode::kHostCannotEnforce;
-  return std::move(error).with_remedy(
+  return cannot_enforce(
+      std::move(error),
       "This root may not mount (a container?): run Mayfly as an ordinary user, or give it "
       "CAP_SYS_ADMIN");
 }

@@ -233,7 +233,7 @@ TEST_CASE("more memory than the limit is not to be had, and the kill is counted"
   }
 }
 
-TEST_CASE("v2 kills the whole group, not one process of it", "[live]") {
+TEST_CASE("v2 kills the whole group, not one process of it", "[.v2]") {
   const auto cgroups = open_or_skip();
   if (cgroups->abilities().version != CgroupVersion::kV2) test::skip("cgroup v2");
   const auto group = make(*cgroups);
@@ -355,7 +355,7 @@ TEST_CASE("a call's groups go with it, and a server's with the server", "[live]"
   CHECK(groups_of(::getpid()).empty());
 }
 
-TEST_CASE("a server that is killed leaves nothing, its keeper sees to it", "[live]") {
+TEST_CASE("a server that is killed leaves nothing, its keeper sees to it", "[live][servers]") {
   open_or_skip().reset();
   ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   const OtherServer server = start_server();
@@ -367,7 +367,8 @@ TEST_CASE("a server that is killed leaves nothing, its keeper sees to it", "[liv
   }
 }
 
-TEST_CASE("what a server and its keeper left is swept, and living servers are not", "[live]") {
+TEST_CASE("what a server and its keeper left is swept, and living servers are not",
+          "[live][servers]") {
   open_or_skip().reset();
   ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   const OtherServer living = start_server();
@@ -389,7 +390,7 @@ TEST_CASE("what a server and its keeper left is swept, and living servers are no
   CHECK(eventually([&] { return groups_of(living.pid).empty(); }));
 }
 
-TEST_CASE("servers that start at once never take each other for dead", "[live]") {
+TEST_CASE("servers that start at once never take each other for dead", "[live][servers]") {
   open_or_skip().reset();
   constexpr int kServers = 6;
   std::vector<pid_t> servers;
@@ -399,7 +400,11 @@ TEST_CASE("servers that start at once never take each other for dead", "[live]")
       for (int round = 0; round < 5; ++round) {
         const auto cgroups = open_cgroups();
         const auto call = cgroups->make(::geteuid(), ::getegid());
-        if (!call) ::_exit(1);
+        if (!call) {
+          std::puts(call.error().message.c_str());
+          std::fflush(stdout);
+          ::_exit(1);
+        }
         CgroupLimits limits;
         limits.processes = 10;
         if (!(*call)->set_limits(limits)) ::_exit(2);
@@ -414,7 +419,7 @@ TEST_CASE("servers that start at once never take each other for dead", "[live]")
   }
 }
 
-TEST_CASE("a zygote that is another user clones into a call's group", "[live]") {
+TEST_CASE("a zygote that is another user clones into a call's group", "[.v2]") {
   const auto cgroups = open_or_skip();
   if (cgroups->abilities().version != CgroupVersion::kV2) test::skip("cgroup v2");
   if (::geteuid() != 0) test::skip("root");
@@ -451,6 +456,29 @@ TEST_CASE("a zygote that is another user clones into a call's group", "[live]") 
   const int status = wait_for(zygote);
   CHECK(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == 0);
+}
+
+// The rest is run in a virtual machine, by its name (tests/vm).
+
+TEST_CASE("systemd gives a scope of our own", "[.scope]") {
+  const auto cgroups = open_cgroups();
+  INFO(cgroups->abilities().why_not);
+  CHECK(cgroups->abilities().version == CgroupVersion::kV2);
+  CHECK(cgroups->abilities().memory);
+  CHECK_THAT(cgroups->abilities().where,
+             test::contains("/mayfly-" + std::to_string(::getpid()) + ".scope/mayfly-"));
+}
+
+TEST_CASE("a server for others to kill", "[.]") {
+  const auto cgroups = open_or_skip();
+  const auto group = make(*cgroups);
+  run_in(*group, [] {
+    (void)sys::close_range(3, ~0U);
+    ::pause();
+  });
+  std::puts("ready");
+  std::fflush(stdout);
+  ::pause();
 }
 
 TEST_CASE("what making, limiting and removing a group costs is printed", "[live]") {
