@@ -37,6 +37,14 @@ void tell(const InitInputs& inputs, const Note& note) {
   (void)sys::send_message(inputs.channel.get(), encode(note));
 }
 
+// For what may get lost: a server that does not read just now must not stop the watch.
+void tell_if_heard(const InitInputs& inputs, const Note& note) {
+  struct pollfd room {
+    inputs.channel.get(), POLLOUT, 0
+  };
+  if (::poll(&room, 1, 0) > 0) tell(inputs, note);
+}
+
 // Closes what the zygote holds and init has no use for, its control socket first of all.
 Status close_others(const InitInputs& inputs) {
   std::vector<unsigned> kept;
@@ -211,7 +219,7 @@ class Watchman {
     for (const TemporaryDirectory& one : started.temporary) devices.push_back(one.device);
     auto made = Supervisor::start(std::move(started.program.listener),
                                   {*started.ledger, watch_, std::move(devices),
-                                   [this](const Note& note) { tell(inputs_, note); }});
+                                   [this](const Note& note) { tell_if_heard(inputs_, note); }});
     // Without it the program's calls would wait for ever.
     if (!made) ::_exit(1);
     return std::move(*made);

@@ -151,6 +151,13 @@ std::optional<SocketFile> identify(const OwnedFd& file) {
   return SocketFile{makedev(major_number, minor_number), *inode};
 }
 
+// Whether the socket's peer began to listen in this pid namespace.
+bool peer_is_inside(const OwnedFd& socket) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  return ::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid != 0;
+}
+
 ConnectOutcome refused(std::string path) { return {ECONNREFUSED, std::move(path)}; }
 
 ConnectOutcome connect_to_path(const OwnedFd& socket, const OwnedFd& process, const OwnedFd& cwd,
@@ -163,10 +170,16 @@ ConnectOutcome connect_to_path(const OwnedFd& socket, const OwnedFd& process, co
   const std::optional<SocketFile> identity = identify(file);
   if (!identity.has_value()) return refused(path);
   const auto& ours = help.private_devices;
-  const bool may = std::find(ours.begin(), ours.end(), identity->device) != ours.end() ||
-                   listens_here(*identity) || help.ask_others(*identity);
-  if (!may) return refused(path);
-  return {connect_to_file(socket, file), {}};
+  const bool is_private = std::find(ours.begin(), ours.end(), identity->device) != ours.end();
+  const bool is_here = is_private || listens_here(*identity);
+  if (!is_here && !help.ask_others(*identity)) return refused(path);
+  const int error = connect_to_file(socket, file);
+  // The kernel's list has only half of an inode's number: a last look at who it was.
+  if (error == 0 && is_here && !is_private && !peer_is_inside(socket)) {
+    ::shutdown(socket.get(), SHUT_RDWR);
+    return refused(path);
+  }
+  return {error, {}};
 }
 
 bool is_path(const sockaddr_un& address, std::size_t size) {
