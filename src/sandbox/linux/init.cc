@@ -40,7 +40,7 @@ Status close_others(const InitInputs& inputs) {
   for (const OwnedFd* fd :
        {&inputs.call_plan, &inputs.standard[0], &inputs.standard[1], &inputs.standard[2],
         &inputs.channel, &inputs.host_proc, &inputs.zygote_life}) {
-    kept.push_back(static_cast<unsigned>(fd->get()));
+    if (fd->valid()) kept.push_back(static_cast<unsigned>(fd->get()));
   }
   std::sort(kept.begin(), kept.end());
   unsigned next = 3;
@@ -230,5 +230,9 @@ void init_main(const RootPlan& root, InitInputs inputs) {
   serve_until_end(started->program, root, inputs, signals.get(),
                   MemoryWatch(started->call.limits.memory_bytes, temporary_directories(root)));
 }
+
+Status close_unneeded(const InitInputs& inputs) { return close_others(inputs); }
+Result<CallPlan> read_call_plan(const InitInputs& inputs) { return read_plan(inputs); }
+Status limit_this_process(const Limits& limits) { return set_limits(limits); }
 
 }  // namespace mayfly::sandbox

@@ -28,7 +28,8 @@ namespace mayfly::sandbox {
 //   init → server     kStarted    stages; fds: the seccomp listener
 //                     kFailed     call 0, error, the stage's name in front of it
 //                     kExited     wait status of the program
-//                     kOverMemory bytes seen
+//                     kOverMemory, kOverCpu, kOverProcesses  what was seen
+//                     kDenied     bytes: how often; error: field the operation, value its target
 //   server → init     kTerminate
 enum class Kind : std::uint8_t {
   kConfigure,
@@ -42,6 +43,9 @@ enum class Kind : std::uint8_t {
   kStarted,
   kExited,
   kOverMemory,
+  kOverCpu,
+  kOverProcesses,
+  kDenied,
   kTerminate,
 };
 

@@ -26,6 +26,10 @@ const char* const kLayers[] = {
     "no capabilities", "inner user namespace", "no_new_privs",     "seccomp allowlist",
     "rlimits"};
 
+// Where there are no namespaces. Landlock itself is added with its ABI.
+const char* const kLandlockLayers[] = {"no capabilities", "no_new_privs", "seccomp allowlist",
+                                       "rlimits", "memory and process watch at 10 Hz"};
+
 microseconds since_epoch(const struct timeval& time) {
   return std::chrono::seconds(time.tv_sec) + microseconds(time.tv_usec);
 }
@@ -107,6 +111,16 @@ void RunningCall::take_note(const Note& note) {
       watched_processes = std::max(watched_processes, note.peak_processes);
       if (note.kind == Kind::kOverMemory && !killed_for.has_value()) killed_for = EndedBy::kMemory;
       break;
+    case Kind::kOverCpu:
+      if (!killed_for.has_value()) killed_for = EndedBy::kCpu;
+      break;
+    case Kind::kOverProcesses:
+      watched_processes = std::max(watched_processes, note.peak_processes);
+      if (!killed_for.has_value()) killed_for = EndedBy::kPids;
+      break;
+    case Kind::kDenied:
+      record(denied_call({note.error.field, note.error.value}, note.bytes));
+      break;
     case Kind::kEnded:
       ended = note;
       break;
@@ -126,7 +140,10 @@ void RunningCall::answer_notification() {
   response.error = -EPERM;
   (void)::ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_SEND, &response);
   if (is_routine_probe(request.data)) return;
-  CallText text = describe_call(request.data);
+  record(denied_call(describe_call(request.data), 1));
+}
+
+Violation RunningCall::denied_call(CallText text, std::uint64_t times) const {
   Violation violation;
   violation.kind = ViolationKind::kSyscall;
   violation.operation = std::move(text.operation);
@@ -134,7 +151,8 @@ void RunningCall::answer_notification() {
   violation.rule = policy->profile + ": system calls";
   violation.errno_name = "EPERM";
   violation.remedy = "No profile allows this call; use a way that does without it";
-  record(std::move(violation));
+  violation.count = times;
+  return violation;
 }
 
 Violation RunningCall::refused_forks() const {
@@ -214,7 +232,9 @@ void RunningCall::add_limits(Report& report) const {
   limit("processes", limits.processes, usage.peak_processes,
         usage.peak_processes.value_or(0) >= limits.processes ||
             (cgroup_usage.has_value() && cgroup_usage->refused_forks > 0),
-        by(enforcement.processes));
+        tier == Tier::kLandlock && enforcement.processes == Enforcer::kRlimit
+            ? "watch at 10 Hz"
+            : by(enforcement.processes));
   limit("output_bytes", limits.output_bytes, output_total, end == EndedBy::kOutput, "supervisor");
   limit("file_bytes", limits.file_bytes, std::nullopt, false, "rlimit");
   if (limits.io_bytes_per_second != 0) {
@@ -222,6 +242,7 @@ void RunningCall::add_limits(Report& report) const {
           by(enforcement.io));
   }
   limit("open_files", limits.open_files, std::nullopt, false, "rlimit");
+  if (tier == Tier::kLandlock) return;  // no file system of its own that could be full
   limit("tmp_bytes", limits.tmp_bytes, std::nullopt, false, "tmpfs");
   limit("shm_bytes", limits.shm_bytes, std::nullopt, false, "tmpfs");
 }
@@ -230,6 +251,7 @@ Report RunningCall::report() const {
   Report report;
   report.call_id = id;
   report.profile = policy->profile;
+  report.tier = to_string(tier);
   report.policy_digest = policy_digest;
   report.out = streams[0];
   report.err = streams[1];
@@ -247,7 +269,11 @@ Report RunningCall::report() const {
     report.setup_error = failure;
     return report;
   }
-  report.layers.assign(std::begin(kLayers), std::end(kLayers));
+  if (tier == Tier::kFull) {
+    report.layers.assign(std::begin(kLayers), std::end(kLayers));
+  } else {
+    report.layers.assign(std::begin(kLandlockLayers), std::end(kLandlockLayers));
+  }
   if (landlock_abi > 0) report.layers.push_back("Landlock ABI " + std::to_string(landlock_abi));
   if (cgroup_usage.has_value()) report.layers.emplace_back(to_string(enforcement.cgroup));
   const int status = program_status.value_or(SIGKILL);

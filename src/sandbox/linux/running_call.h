@@ -12,6 +12,7 @@
 #include "sandbox/linux/enforcement.h"
 #include "sandbox/linux/messages.h"
 #include "sandbox/linux/plan.h"
+#include "sandbox/linux/syscall_text.h"
 #include "sandbox/protected_paths.h"
 
 namespace mayfly::sandbox {
@@ -39,6 +40,7 @@ struct RunningCall {
   OwnedFd listener;  // seccomp notifications, once the program is about to start
   pid_t init = 0;    // as the host numbers it
   std::unique_ptr<CallCgroup> cgroup;
+  std::shared_ptr<void> private_directory;  // of Tier::kLandlock: removed when let go
 
   // What others want of the call before the loop has it; done when it does.
   std::vector<std::function<void(RunningCall&)>> deferred;
@@ -61,6 +63,7 @@ struct RunningCall {
   std::uint64_t watched_peak = 0;
   std::uint64_t watched_processes = 0;
   bool left_files_in_tmp = false;
+  Tier tier = Tier::kFull;
   int landlock_abi = 0;  // of the ruleset that the program runs under
   std::vector<StageTime> stages;
   std::vector<Lingering> lingering;
@@ -87,6 +90,7 @@ struct RunningCall {
   void add_usage(Report& report) const;
   void add_limits(Report& report) const;
   Violation refused_forks() const;
+  Violation denied_call(CallText text, std::uint64_t times) const;
 };
 
 }  // namespace mayfly::sandbox

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/sys.h"
 #include "sandbox/linux/syscall_rules.h"
@@ -58,7 +59,21 @@ Result<std::string> export_program(Context& context) {
   return sys::read_file(file.get(), kMaxProgram);
 }
 
-Result<std::string> compile_allowlist() {
+bool is_narrowed(const char* name) {
+  const auto& calls = narrowed_calls();
+  return std::any_of(calls.begin(), calls.end(), [name](const NarrowedCall& call) {
+    return std::string_view(call.name) == name;
+  });
+}
+
+Status allow_narrowed(Context& context) {
+  for (const NarrowedCall& call : narrowed_calls()) {
+    for (const auto& row : call.rows) TRY(allow(context, {call.name, row}));
+  }
+  return {};
+}
+
+Result<std::string> compile_allowlist(const FilterOptions& options) {
   Context context(seccomp_init(SCMP_ACT_NOTIFY), seccomp_release);
   if (context == nullptr) return fail(system_error("libseccomp: init", ENOMEM));
   TRY(checked(seccomp_attr_set(context.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS),
@@ -66,8 +81,12 @@ Result<std::string> compile_allowlist() {
   // A binary tree: what counts is the number of instructions run for a call, not their total.
   TRY(checked(seccomp_attr_set(context.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2), "optimize"));
   for (const SyscallGroup& group : allowed_groups()) {
-    for (const AllowedCall& call : group.calls) TRY(allow(context, call));
+    for (const AllowedCall& call : group.calls) {
+      if (options.namespaces == Namespaces::kHosts && is_narrowed(call.name)) continue;
+      TRY(allow(context, call));
+    }
   }
+  if (options.namespaces == Namespaces::kHosts) TRY(allow_narrowed(context));
   for (const DeniedCall& call : unreported_calls()) {
     const int number = seccomp_syscall_resolve_name(call.name);
     if (!exists(number)) continue;
@@ -138,10 +157,10 @@ int newest_known_call() {
   return newest;
 }
 
-Result<std::vector<FilterProgram>> compile_filters() {
+Result<std::vector<FilterProgram>> compile_filters(const FilterOptions& options) {
   std::vector<FilterProgram> filters;
   filters.push_back({Tail().compile(), false});
-  filters.push_back({TRY_TO("compile the allowlist", compile_allowlist()), true});
+  filters.push_back({TRY_TO("compile the allowlist", compile_allowlist(options)), true});
   return filters;
 }
 

@@ -7,6 +7,16 @@
 
 namespace mayfly::sandbox {
 
+// Whose namespaces the program lives in.
+enum class Namespaces {
+  kOwn,
+  kHosts,  // narrowed_calls() hold as well
+};
+
+struct FilterOptions {
+  Namespaces namespaces = Namespaces::kOwn;
+};
+
 // The filters of a policy, compiled, in the order in which they are loaded; the kernel runs all of
 // them and takes the severest answer (seccomp(2)).
 //
@@ -18,7 +28,7 @@ namespace mayfly::sandbox {
 //     tables, EPERM for the two ioctls that type into a terminal.
 //
 // If the listener's owner is gone, the kernel answers ENOSYS to what would be reported: closed.
-Result<std::vector<FilterProgram>> compile_filters();
+Result<std::vector<FilterProgram>> compile_filters(const FilterOptions& options = {});
 
 // The highest system call number that the tables were made for.
 int newest_known_call();

@@ -42,4 +42,12 @@ struct SyscallGroup {
 const std::vector<SyscallGroup>& allowed_groups();
 const std::vector<DeniedCall>& unreported_calls();
 
+// Where a sandbox shares the host's namespaces, these rows are the only ones of their calls. A call
+// without rows is left to the supervisor.
+struct NarrowedCall {
+  const char* name;
+  std::vector<std::vector<ArgumentRule>> rows;
+};
+const std::vector<NarrowedCall>& narrowed_calls();
+
 }  // namespace mayfly::sandbox

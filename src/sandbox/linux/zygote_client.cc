@@ -98,8 +98,8 @@ Error explain_root(Error error) {
   if (error.os_errno != EPERM || !error.remedy.empty()) return error;
   error.code = ErrorCode::kHostCannotEnforce;
   return std::move(error).with_remedy(
-      "This root may not mount (a container?): run Mayfly as an ordinary user, or give it "
-      "CAP_SYS_ADMIN");
+      "This root may not mount (a container?): run Mayfly as an ordinary user, give it "
+      "CAP_SYS_ADMIN, or accept less isolation: --tier landlock");
 }
 
 }  // namespace
