@@ -44,25 +44,30 @@ Error refuse(const std::string& field, const std::string& value, const std::stri
 // itself, only each of its entries that neither is nor holds it.
 class ReadRules {
  public:
-  explicit ReadRules(const Policy& policy) : policy_(policy) {}
+  explicit ReadRules(const Policy& policy) {
+    for (const std::string& path : policy.hidden) hidden_.push_back(real_path(path));
+  }
 
   void add(const std::string& path) {
-    const std::unique_ptr<char, void (*)(void*)> real(::realpath(path.c_str(), nullptr), ::free);
-    if (real == nullptr) return;
-    if (std::none_of(rules_.begin(), rules_.end(), [&real](const LandlockRule& rule) {
-          return is_within(real.get(), rule.path);
-        })) {
-      add_around_hidden(real.get());
-    }
+    const std::string real = real_path(path);
+    const bool allowed =
+        std::any_of(rules_.begin(), rules_.end(),
+                    [&real](const LandlockRule& rule) { return is_within(real, rule.path); });
+    if (!allowed && !real.empty()) add_around_hidden(real);
   }
   std::vector<LandlockRule> take() { return std::move(rules_); }
 
  private:
+  // Rules and hidden paths must meet: both without links. Empty for what is not there.
+  static std::string real_path(const std::string& path) {
+    const std::unique_ptr<char, void (*)(void*)> real(::realpath(path.c_str(), nullptr), ::free);
+    return real == nullptr ? std::string() : std::string(real.get());
+  }
+
   void add_around_hidden(const std::string& path) {
-    const auto& hidden = policy_.hidden;
-    const auto holds = [&path](const std::string& h) { return is_within(h, path); };
-    if (std::find(hidden.begin(), hidden.end(), path) != hidden.end()) return;
-    if (std::none_of(hidden.begin(), hidden.end(), holds)) {
+    const auto holds = [&path](const std::string& hidden) { return is_within(hidden, path); };
+    if (std::find(hidden_.begin(), hidden_.end(), path) != hidden_.end()) return;
+    if (std::none_of(hidden_.begin(), hidden_.end(), holds)) {
       rules_.push_back({path, Reach::kRead});
       return;
     }
@@ -75,7 +80,7 @@ class ReadRules {
     }
   }
 
-  const Policy& policy_;
+  std::vector<std::string> hidden_;
   std::vector<LandlockRule> rules_;
 };
 
