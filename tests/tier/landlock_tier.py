@@ -96,6 +96,14 @@ def wait_until(what, condition):
         time.sleep(0.01)
 
 
+def descendants(pid):
+    with contextlib.suppress(OSError):
+        children = [int(word) for task in os.listdir(f"/proc/{pid}/task")
+                    for word in Path(f"/proc/{pid}/task/{task}/children").read_text(encoding="ascii").split()]
+        return children + [below for child in children for below in descendants(child)]
+    return []
+
+
 def nothing_left(place):
     check_no_orphans()
     if place.private():
@@ -191,6 +199,52 @@ def case_nothing_remains(place):
     nothing_left(place)
     receipt = place.shell("trap '' TERM; " + DAEMONS + "while :; do :; done", options=["--timeout-ms", "1500"])
     expect(receipt["ended_by"] == "timeout", "not ended for its time", receipt)
+    nothing_left(place)
+
+
+def case_served(place):
+    """At each answer of a server nothing of that call is left, and of the others nothing is missing."""
+    server = subprocess.Popen(
+        ["/usr/bin/python3", HERE / "without_user_namespaces.py", MAYFLY, "serve", "--workspace", place.workspace,
+         "--tier", "landlock"], env=place.environment(), cwd=place.workspace, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True)
+
+    def send(number, method, **params):
+        message = {"jsonrpc": "2.0", "method": method, "params": {**params, "_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}}}
+        server.stdin.write(json.dumps(message | ({"id": number} if number else {})) + "\n")
+        server.stdin.flush()
+
+    def call(number, script):
+        send(number, "tools/call", name="run_command", arguments={"command": script, "wait_ms": 30000})
+
+    def answer(number):
+        for line in server.stdout:
+            message = json.loads(line)
+            if message.get("id") == number:
+                return message["result"]["structuredContent"]
+        raise Failure("the server ended without an answer")
+
+    def running():
+        return [name for pid in descendants(server.pid) for name in names(pid) if name != "mayfly-zygote"]
+
+    def names(pid):
+        with contextlib.suppress(OSError):
+            yield Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
+
+    call(1, "touch first; exec sleep 1000")
+    wait_until("the first call runs", (place.workspace / "first").exists)
+    for number in (2, 3):
+        call(number, DAEMONS + "exit 0")
+        receipt = answer(number)
+        expect(receipt["status"] == "exited" and receipt["sandbox"] == "default:landlock", "another end", receipt)
+        expect(running() == ["sleep"], "after a call something else than the other call runs", running())
+    expect(len(place.private()) == 1, "a directory of a call that ended is there", str(place.private()))
+    send(0, "notifications/cancelled", requestId=1)
+    wait_until("the cancelled call ends", lambda: not running())
+    wait_until("its directory goes", lambda: not place.private())
+    server.stdin.close()
+    server.wait(timeout=BOUND)
     nothing_left(place)
 
 
