@@ -24,7 +24,7 @@ demo:
 	@scripts/demo.sh
 
 test:
-	@scripts/install-deps.sh build demo test
+	@scripts/install-deps.sh build demo test vm
 	@scripts/test.sh
 
 bench: build

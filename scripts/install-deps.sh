@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# install-deps.sh GROUP...: the Debian packages of the groups build, demo, test and format. Asks for
-# root only when something is missing.
+# install-deps.sh GROUP...: the Debian packages of the groups build, demo, test, vm and format. Asks
+# for root only when something is missing.
 set -euo pipefail
 
 packages_of() {
@@ -9,9 +9,10 @@ packages_of() {
       libexpected-dev libvalijson-dev catch2 python3 ;;
     demo) echo python3 ;;
     test) echo ca-certificates python3 git gcc gdb strace ripgrep jq util-linux procps ;;
+    vm) echo qemu-system-x86 busybox-static cpio xz-utils ;;
     format) echo clang-format clang-tidy ;;
     *)
-      echo "install-deps.sh: no group named '$1'; there are build, demo, test and format" >&2
+      echo "install-deps.sh: no group named '$1'; there are build, demo, test, vm and format" >&2
       exit 2
       ;;
   esac

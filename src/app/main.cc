@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "app/cache.h"
+#include "app/doctor.h"
 #include "app/run.h"
 #include "app/serve.h"
 #include "sandbox/engine.h"
@@ -36,6 +37,9 @@ int explain(int argc, char** argv) {
   CLI::App* run = app.add_subcommand(
       "run", "Run one command in a sandbox: mayfly run [options] -- CMD [ARG...]");
   add_run_options(*run, run_options);
+  app::DoctorOptions doctor_options;
+  add_doctor_options(*app.add_subcommand("doctor", "Say what this host can do for a sandbox."),
+                     doctor_options);
   mayfly::app::add_cache_commands(
       *app.add_subcommand("cache", "Build caches kept for workspaces."));
   try {
@@ -67,6 +71,7 @@ int main(int argc, char** argv) {
   if (!asks_for_help(argc, argv)) {
     if (subcommand == "serve") return mayfly::app::serve(argc, argv);
     if (subcommand == "run") return mayfly::app::run(argc, argv);
+    if (subcommand == "doctor") return mayfly::app::doctor(argc, argv);
     if (subcommand == "cache") return mayfly::app::cache(argc, argv);
   }
   return explain(argc, argv);

@@ -1,23 +1,52 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "base/result.h"
+#include "sandbox/profile.h"
 
 namespace mayfly::sandbox {
 
 // One thing that a host may be able to do for a sandbox. Found by doing it, never by reading a
 // version or a setting.
 struct Probe {
-  enum class State { kWorks, kMissing, kUnknown };
+  // kUnknown: it could not be tried. kFact: neither good nor bad, but good to know.
+  enum class State { kWorks, kMissing, kUnknown, kFact };
+  std::string id;    // stable, for programs: "user_namespaces"
   std::string name;  // "user namespaces"
   State state = State::kUnknown;
-  std::string detail;  // what was done and what the kernel answered
-  std::string needed;  // for what: "tier full"
-  std::string remedy;  // for kMissing: the sysctl, the AppArmor profile, the systemd unit
+  std::string detail;       // what was done and what the kernel answered
+  std::string needed;       // for what: "tier full"
+  std::string remedy;       // for kMissing: the sysctl, the AppArmor profile, the systemd unit
+  std::vector<Tier> tiers;  // those that cannot be made without it
 };
+const char* to_string(Probe::State state);  // "works", "missing", "unknown", "fact"
 
 // All probes, in the order in which people look for them. Takes some tens of milliseconds; starts
-// short-lived processes; leaves nothing. `state_root` as in EngineOptions.
-std::vector<Probe> probe_host(const std::string& state_root);
+// short-lived processes; leaves nothing. Any thread may call it.
+std::vector<Probe> probe_host();
+
+// What a table comes to: a pure function of it.
+struct Verdict {
+  std::optional<Tier> tier;  // the strongest that can be made; absent: nothing can run
+  // Why not a stronger one: the rows that it lacks. Empty for kFull.
+  std::vector<Probe> in_the_way;
+  // Limits for which the kernel has a facility here. The others are watched, if a profile accepts.
+  bool memory = false;
+  bool processes = false;
+  bool cpu_share = false;
+  bool io = false;
+  std::string limits;  // the same for people: "memory by cgroup v2, CPU share not at all, …"
+};
+Verdict judge(const std::vector<Probe>& table);
+
+// Whether `profile` can run on a host with such a table: E2002 names the rule, what the kernel
+// answered, and the remedy.
+Status check_host(const std::vector<Probe>& table, const Profile& profile);
+
+// Makes E2002 of `error`: its remedy, and where to learn more.
+Error cannot_enforce(Error error, std::string remedy);
 
 }  // namespace mayfly::sandbox

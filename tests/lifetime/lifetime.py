@@ -10,6 +10,7 @@ a sandbox, and what then is left behind must be seen.
 """
 import collections
 import contextlib
+import glob
 import json
 import os
 import shutil
@@ -51,12 +52,20 @@ def descendants(pid):
     return found + [below for child in found for below in descendants(child)]
 
 
+def name(pid):
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
+
+
 def zygotes(server):
-    def name(pid):
-        with contextlib.suppress(OSError):
-            return Path(f"/proc/{pid}/comm").read_text().strip()
-        return ""
     return [pid for pid in children(server) if name(pid) == "mayfly-zygote"]
+
+
+def of_calls(server):
+    """The processes of a server's calls: what is not its own staff."""
+    staff = ("mayfly-zygote", "mayfly-keeper", "mayfly-parked")
+    return [pid for pid in descendants(server) if name(pid) not in staff]
 
 
 class Ground:
@@ -68,11 +77,19 @@ class Ground:
         self.home = self.top / "home"
         self.workspace.mkdir()
         self.home.mkdir()
+        self.servers = []
 
     def start(self, *arguments, **pipes):
         environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.home)}
-        return subprocess.Popen([MAYFLY, *arguments], env=environment, cwd=self.workspace, text=True,
-                                **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, **pipes})
+        process = subprocess.Popen([MAYFLY, *arguments], env=environment, cwd=self.workspace, text=True,
+                                   **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, **pipes})
+        self.servers.append(process.pid)
+        return process
+
+    def check_no_groups(self):
+        left = [path for path in control_groups() for pid in self.servers if f"/mayfly-{pid}-" in path]
+        if left:
+            raise Failure(f"control groups are left: {left}")
 
     def run(self, script, *options):
         if CONTROL:
@@ -175,7 +192,7 @@ def killed_zygote(ground):
     # The program did start: whichever way this is told, it is no ordinary exit.
     if "exit_code" in result.get("structuredContent", {}):
         raise Failure(f"a lost sandbox was reported as an exit: {result}")
-    wait_until("only the new zygote is left", lambda: len(descendants(server.process.pid)) <= 1)
+    wait_until("nothing of the call is left", lambda: not of_calls(server.process.pid))
     expect("the next call's exit code", server.call("exit 3")["structuredContent"]["exit_code"], 3)
     server.end()
 
@@ -217,7 +234,7 @@ def daemons(ground):
     result = server.call(FAMILY + "exit 6")
     expect("exit_code", result["structuredContent"]["exit_code"], 6)
     # The answer is sent once they are gone, not a while before.
-    expect("processes below the server", len(descendants(server.process.pid)), 1)
+    expect("processes of the call", of_calls(server.process.pid), [])
     server.end()
 
 
@@ -241,22 +258,38 @@ def closed_input(ground):
     server.end()
 
 
+def control_groups():
+    """All groups that a Mayfly server of this machine has made, ours and those of other tests."""
+    return {path for path in glob.glob("/sys/fs/cgroup/**/mayfly-*", recursive=True) if os.path.isdir(path)}
+
+
+def open_files(pid):
+    """By kind, without those of the control groups that wait for their calls: their number varies."""
+    kinds = collections.Counter(os.readlink(f"/proc/{pid}/fd/{fd}").split(":")[0].split(" ")[0]
+                                for fd in os.listdir(f"/proc/{pid}/fd"))
+    waiting = [kind for kind in kinds if "/call-" in kind]
+    for kind in waiting:
+        del kinds[kind]
+    kinds["anon_inode"] -= 2 * len(waiting)  # an epoll and an eventfd for each
+    return kinds
+
+
 def resources(server):
     """Everything of a server's that could grow."""
     pid = server.process.pid
-
-    def kind(fd):
-        return os.readlink(f"/proc/{pid}/fd/{fd}").split(":")[0].split(" ")[0]
     zygote = zygotes(pid)[0]
     with contextlib.suppress(OSError):
         seen = {
-            "fds": collections.Counter(kind(fd) for fd in os.listdir(f"/proc/{pid}/fd")),
-            "processes": len(descendants(pid)),
+            "fds": open_files(pid),
+            "processes": len(of_calls(pid)),
+            "zygotes": len(zygotes(pid)),
+            "groups": sum(f"mayfly-{pid}-" in path for path in control_groups()),
             "mounts of the host": len(Path("/proc/self/mountinfo").read_text().splitlines()),
             "mounts of the server": len(Path(f"/proc/{pid}/mountinfo").read_text().splitlines()),
         }
         with contextlib.suppress(PermissionError):  # an ordinary user's zygote shows nothing of itself
-            seen["fds of the zygote"] = len(os.listdir(f"/proc/{zygote}/fd"))
+            parked = sum(name(child) == "mayfly-parked" for child in children(zygote))
+            seen["fds of the zygote"] = len(os.listdir(f"/proc/{zygote}/fd")) - parked
             seen["mounts of the zygote"] = len(Path(f"/proc/{zygote}/mountinfo").read_text().splitlines())
         return seen
     return None
@@ -284,6 +317,26 @@ def hundred_calls(ground):
     threads = len(os.listdir(f"/proc/{server.process.pid}/task"))
     if threads > 16:
         raise Failure(f"the server has {threads} threads")
+    server.end()
+
+
+def thousand_calls(ground):
+    server = Server(ground)
+    for number in [server.send("true") for _ in range(16)]:
+        server.answer(number)
+    before = resources(server)
+    kinds = ["true", "nothing-of-this-name; (setsid sleep 1000 &)", "exit 7", "kill -9 $$",
+             "head -c 300000 /dev/zero > /dev/null", "for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done"]
+    for number in range(500):
+        server.call(kinds[number % len(kinds)], max_output_chars=10)
+    for _ in range(500 // 16 + 1):
+        for number in [server.send(kinds[number % len(kinds)], max_output_chars=10) for number in range(16)]:
+            server.answer(number)
+    with contextlib.suppress(Failure):
+        wait_until("all is as before", lambda: resources(server) == before, pause=0.05)
+    after = resources(server)
+    for name, was in before.items():
+        expect(name, after[name], was)
     server.end()
 
 
@@ -332,12 +385,19 @@ def frozen(pid):
         group.rmdir()
 
 
+def sleeper(server):
+    """The program of a call that is about to become `sleep`."""
+    def found():
+        return [pid for pid in descendants(server.process.pid) if name(pid) == "sleep"]
+    wait_until("the program sleeps", found)
+    return found()[0]
+
+
 def lingering(ground):
     server = Server(ground, "--max-calls", "1", "--max-queued", "0")
     number = server.send("touch started; exec sleep 1000", timeout_ms=300, receipt="full")
     ground.started()
-    program = next(pid for pid in descendants(server.process.pid)
-                   if Path(f"/proc/{pid}/comm").read_text() == "sleep\n")
+    program = sleeper(server)
     with frozen(program):
         answer = server.answer(number)["structuredContent"]
         expect("ended_by", answer["ended_by"], "timeout")
@@ -354,8 +414,7 @@ def lingering(ground):
     # A server does not wait for ever for what does not die.
     number = server.send("touch started; exec sleep 1000")
     ground.started()
-    program = next(pid for pid in descendants(server.process.pid)
-                   if Path(f"/proc/{pid}/comm").read_text() == "sleep\n")
+    program = sleeper(server)
     with frozen(program):
         server.end()
 
@@ -363,12 +422,13 @@ def lingering(ground):
 def main():
     case = {function.__name__: function for function in (
         killed_run, killed_serve, killed_zygote, killed_early, daemons, ignored_term, stopped, closed_input,
-        hundred_calls, waits_in_turn, lingering)}[sys.argv[-1]]
+        hundred_calls, thousand_calls, waits_in_turn, lingering)}[sys.argv[-1]]
     adopt_orphans()
     ground = Ground()
     try:
         case(ground)
         check_no_orphans(BOUND)
+        ground.check_no_groups()
     except (Failure, subprocess.TimeoutExpired) as failure:
         if CONTROL and "processes are left" in str(failure):
             print(failure)

@@ -61,6 +61,10 @@ def normalise(value, workspace, home):
     if limits["nofile"] == " ".join([str(min(65536, hard))] * 2):
         limits["nofile"] = "<65536 or the hard limit>"
 
+    # Where a control group counts, the other count only must not come before it.
+    if limits["nproc"] in ("1024 1024", "1088 1088"):
+        limits["nproc"] = "<1024 for itself, or a control group's>"
+
     # Of the system's files, this host has its own choice; all are shown in the same way.
     kept, system = [], set()
     for mount in value["mounts"]:

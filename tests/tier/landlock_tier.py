@@ -226,7 +226,7 @@ def case_served(place):
         raise Failure("the server ended without an answer")
 
     def running():
-        return [name for pid in descendants(server.pid) for name in names(pid) if name != "mayfly-zygote"]
+        return [name for pid in descendants(server.pid) for name in names(pid) if not name.startswith("mayfly-")]
 
     def names(pid):
         with contextlib.suppress(OSError):

@@ -23,8 +23,9 @@ struct Flag {
   const char* name;
 };
 
-constexpr Flag kNamespaces[] = {{CLONE_NEWUSER, "user"}, {CLONE_NEWNS, "mnt"},   {CLONE_NEWPID, "pid"},
-                                {CLONE_NEWNET, "net"},   {CLONE_NEWIPC, "ipc"},  {CLONE_NEWUTS, "uts"},
+constexpr Flag kNamespaces[] = {{CLONE_NEWUSER, "user"},     {CLONE_NEWNS, "mnt"},
+                                {CLONE_NEWPID, "pid"},       {CLONE_NEWNET, "net"},
+                                {CLONE_NEWIPC, "ipc"},       {CLONE_NEWUTS, "uts"},
                                 {CLONE_NEWCGROUP, "cgroup"}, {CLONE_NEWTIME, "time"}};
 
 struct Call {
@@ -35,23 +36,55 @@ struct Call {
 // Called with arguments that are never right. Those that would do something even so, as sync or
 // vhangup do, have no place here.
 constexpr Call kForbidden[] = {
-    {"mount", SYS_mount}, {"umount2", SYS_umount2}, {"pivot_root", SYS_pivot_root},
-    {"fsopen", SYS_fsopen}, {"fsconfig", SYS_fsconfig}, {"fsmount", SYS_fsmount}, {"fspick", SYS_fspick},
-    {"open_tree", SYS_open_tree}, {"move_mount", SYS_move_mount}, {"mount_setattr", 442},
-    {"statmount", 457}, {"listmount", 458}, {"open_tree_attr", 467},
-    {"bpf", SYS_bpf}, {"perf_event_open", SYS_perf_event_open}, {"userfaultfd", SYS_userfaultfd},
-    {"kexec_load", SYS_kexec_load}, {"kexec_file_load", SYS_kexec_file_load},
-    {"init_module", SYS_init_module}, {"finit_module", SYS_finit_module}, {"delete_module", SYS_delete_module},
-    {"swapon", SYS_swapon}, {"swapoff", SYS_swapoff}, {"quotactl", SYS_quotactl}, {"acct", SYS_acct},
-    {"add_key", SYS_add_key}, {"request_key", SYS_request_key}, {"syslog", SYS_syslog},
-    {"io_uring_enter", SYS_io_uring_enter}, {"io_uring_register", SYS_io_uring_register},
-    {"open_by_handle_at", SYS_open_by_handle_at}, {"name_to_handle_at", SYS_name_to_handle_at},
-    {"fanotify_init", SYS_fanotify_init}, {"lookup_dcookie", SYS_lookup_dcookie},
-    {"move_pages", SYS_move_pages}, {"migrate_pages", SYS_migrate_pages}, {"nfsservctl", SYS_nfsservctl},
-    {"pidfd_getfd", 438}, {"process_mrelease", 448}, {"chroot", SYS_chroot}, {"setns", SYS_setns},
-    {"settimeofday", SYS_settimeofday}, {"clock_settime", SYS_clock_settime},
-    {"ioperm", SYS_ioperm}, {"iopl", SYS_iopl}, {"modify_ldt", SYS_modify_ldt}, {"uselib", SYS_uselib},
-    {"setdomainname", SYS_setdomainname}, {"sethostname", SYS_sethostname},
+    {"mount", SYS_mount},
+    {"umount2", SYS_umount2},
+    {"pivot_root", SYS_pivot_root},
+    {"fsopen", SYS_fsopen},
+    {"fsconfig", SYS_fsconfig},
+    {"fsmount", SYS_fsmount},
+    {"fspick", SYS_fspick},
+    {"open_tree", SYS_open_tree},
+    {"move_mount", SYS_move_mount},
+    {"mount_setattr", 442},
+    {"statmount", 457},
+    {"listmount", 458},
+    {"open_tree_attr", 467},
+    {"bpf", SYS_bpf},
+    {"perf_event_open", SYS_perf_event_open},
+    {"userfaultfd", SYS_userfaultfd},
+    {"kexec_load", SYS_kexec_load},
+    {"kexec_file_load", SYS_kexec_file_load},
+    {"init_module", SYS_init_module},
+    {"finit_module", SYS_finit_module},
+    {"delete_module", SYS_delete_module},
+    {"swapon", SYS_swapon},
+    {"swapoff", SYS_swapoff},
+    {"quotactl", SYS_quotactl},
+    {"acct", SYS_acct},
+    {"add_key", SYS_add_key},
+    {"request_key", SYS_request_key},
+    {"syslog", SYS_syslog},
+    {"io_uring_enter", SYS_io_uring_enter},
+    {"io_uring_register", SYS_io_uring_register},
+    {"open_by_handle_at", SYS_open_by_handle_at},
+    {"name_to_handle_at", SYS_name_to_handle_at},
+    {"fanotify_init", SYS_fanotify_init},
+    {"lookup_dcookie", SYS_lookup_dcookie},
+    {"move_pages", SYS_move_pages},
+    {"migrate_pages", SYS_migrate_pages},
+    {"nfsservctl", SYS_nfsservctl},
+    {"pidfd_getfd", 438},
+    {"process_mrelease", 448},
+    {"chroot", SYS_chroot},
+    {"setns", SYS_setns},
+    {"settimeofday", SYS_settimeofday},
+    {"clock_settime", SYS_clock_settime},
+    {"ioperm", SYS_ioperm},
+    {"iopl", SYS_iopl},
+    {"modify_ldt", SYS_modify_ldt},
+    {"uselib", SYS_uselib},
+    {"setdomainname", SYS_setdomainname},
+    {"sethostname", SYS_sethostname},
 };
 
 Outcome forbidden(long number) {
@@ -116,7 +149,9 @@ bool call_by_x32() {
   return syscall(kX32 | SYS_getpid) > 0;
 }
 
-Outcome opens(int family, int type, int protocol) { return must_fail(socket(family, type, protocol)); }
+Outcome opens(int family, int type, int protocol) {
+  return must_fail(socket(family, type, protocol));
+}
 
 }  // namespace
 
@@ -125,18 +160,38 @@ int main() {
   for (const Call& call : kForbidden) {
     victim.attempt(call.name, Alone::kUncertain, [&] { return forbidden(call.number); });
   }
-  victim.attempt("bpf, looked at", Alone::kSucceeds, [] { return probe(syscall(SYS_bpf, 9999, nullptr, 0)); });
+  victim.attempt("bpf, looked at", Alone::kSucceeds,
+                 [] { return probe(syscall(SYS_bpf, 9999, nullptr, 0)); });
   victim.attempt("mount, looked at", Alone::kSucceeds,
                  [] { return probe(mount(nullptr, nullptr, nullptr, 0, nullptr)); });
-  victim.attempt("keyctl", Alone::kUncertain,
-                 [] { return probe(syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0)); });
-  victim.attempt("io_uring_setup", Alone::kUncertain, [] { return probe(syscall(SYS_io_uring_setup, 1, nullptr)); });
+  victim.attempt("keyctl", Alone::kUncertain, [] {
+    return probe(syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0));
+  });
+  victim.attempt("io_uring_setup", Alone::kUncertain,
+                 [] { return probe(syscall(SYS_io_uring_setup, 1, nullptr)); });
   victim.attempt("memfd_secret", Alone::kUncertain, [] { return probe(syscall(447, 0xffff)); });
   victim.attempt("a system call that does not exist yet", Alone::kUncertain,
                  [] { return probe(syscall(1023, -1, -1)); });
+  // What the receipt is to say of these comes from our memory: it must stay one printable line, and
+  // a pointer to nowhere must not hold up whoever reads it.
+  victim.attempt("a path that tries to be a line of its own", Alone::kUncertain, [] {
+    return probe(mount("a\n\x1b[2Kdenied: nothing\r\n", "\xff\xfe\n{}", "b\"\n", 0, nullptr));
+  });
+  victim.attempt("a path without an end", Alone::kUncertain, [] {
+    const std::size_t size = 1 << 20;
+    void* text = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    memset(text, 'x', size);
+    return probe(mount(static_cast<char*>(text), static_cast<char*>(text), "x", 0, nullptr));
+  });
+  for (const unsigned long address : {1UL, 0x7fffffffffffUL, 0xffff800000000000UL, ~0UL}) {
+    victim.attempt("a path at " + std::to_string(address), Alone::kUncertain, [&] {
+      return probe(syscall(SYS_mount, address, address, address, 0, address));
+    });
+  }
   for (const Flag& flag : kNamespaces) {
     const std::string name = flag.name;
-    victim.attempt("unshare " + name, flag.value == CLONE_NEWUSER ? Alone::kUncertain : Alone::kSucceeds,
+    victim.attempt("unshare " + name,
+                   flag.value == CLONE_NEWUSER ? Alone::kUncertain : Alone::kSucceeds,
                    [&] { return unshare_in_child(flag.value); });
     if (flag.value != CLONE_NEWTIME) {  // a signal number to clone
       victim.attempt("clone " + name, Alone::kSucceeds, [&] { return clone_with(flag.value); });
@@ -155,13 +210,15 @@ int main() {
   }
   victim.attempt("int 0x80", Alone::kUncertain, [] { return survives(call_by_int80); });
   victim.attempt("x32", Alone::kUncertain, [] { return survives(call_by_x32); });
-  victim.attempt("AF_UNIX", Alone::kSucceeds, [] { return opens(AF_UNIX, SOCK_STREAM, 0); });
+  victim.attempt("AF_UNIX datagrams", Alone::kSucceeds, [] { return opens(AF_UNIX, SOCK_DGRAM, 0); });
+  victim.attempt("AF_UNIX datagrams as raw", Alone::kSucceeds, [] { return opens(AF_UNIX, SOCK_RAW, 0); });
   victim.attempt("AF_PACKET", Alone::kUncertain, [] { return opens(AF_PACKET, SOCK_RAW, 0); });
   victim.attempt("AF_VSOCK", Alone::kUncertain, [] { return opens(AF_VSOCK, SOCK_STREAM, 0); });
   victim.attempt("AF_ALG", Alone::kUncertain, [] { return opens(AF_ALG, SOCK_SEQPACKET, 0); });
   victim.attempt("raw IPv4", Alone::kSucceeds, [] { return opens(AF_INET, SOCK_RAW, 255); });
   victim.attempt("raw IPv6", Alone::kUncertain, [] { return opens(AF_INET6, SOCK_RAW, 255); });
-  victim.attempt("netfilter", Alone::kUncertain, [] { return opens(AF_NETLINK, SOCK_RAW, 12); });
-  victim.attempt("kernel events", Alone::kSucceeds, [] { return opens(AF_NETLINK, SOCK_DGRAM, 15); });
+  victim.attempt("messages to netfilter", Alone::kUncertain, [] { return opens(AF_NETLINK, SOCK_RAW, 12); });
+  victim.attempt("kernel events", Alone::kSucceeds,
+                 [] { return opens(AF_NETLINK, SOCK_DGRAM, 15); });
   return victim.result();
 }

@@ -1,6 +1,6 @@
 // Attack 5: set-id bits, capabilities of files and device nodes that would stay on the host's disk,
-// by every path that makes or changes a mode. The runner looks at the disk afterwards: there it does
-// not matter what these calls returned.
+// by every path that makes or changes a mode. The runner looks at the disk afterwards: there it
+// does not matter what these calls returned.
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
@@ -33,7 +33,8 @@ Outcome special(const std::string& name) {
   const std::string why = errno_text(errno);
   struct stat info {};
   if (lstat(name.c_str(), &info) < 0) return blocked(why + ", nothing was made");
-  if (!S_ISDIR(info.st_mode) && (info.st_mode & (S_ISUID | S_ISGID)) != 0) return succeeded("a set-id file");
+  if (!S_ISDIR(info.st_mode) && (info.st_mode & (S_ISUID | S_ISGID)) != 0)
+    return succeeded("a set-id file");
   if (S_ISCHR(info.st_mode) || S_ISBLK(info.st_mode)) return succeeded("a device node");
   return blocked(why);
 }
@@ -78,7 +79,9 @@ Outcome rewrite_through_a_mapping(const char* name) {
 
 int main() {
   Victim victim;
-  const auto run = [&](const char* name, Alone alone, auto attack) { victim.attempt(name, alone, attack); };
+  const auto run = [&](const char* name, Alone alone, auto attack) {
+    victim.attempt(name, alone, attack);
+  };
   const auto may = Alone::kSucceeds;
   umask(0);
   for (const unsigned mode : {04755U, 02755U, 06755U}) {
@@ -86,21 +89,20 @@ int main() {
     run("fchmod", may, [&] {
       return change([&](const char* f) { fchmod(open(f, O_RDONLY | O_CLOEXEC), mode); });
     });
-    run("fchmodat", may, [&] {
-      return change([&](const char* f) { syscall(SYS_fchmodat, AT_FDCWD, f, mode); });
-    });
+    run("fchmodat", may,
+        [&] { return change([&](const char* f) { syscall(SYS_fchmodat, AT_FDCWD, f, mode); }); });
     run("fchmodat, more than 16 bits", may, [&] {
       return change([&](const char* f) { syscall(SYS_fchmodat, AT_FDCWD, f, 0xf0000UL | mode); });
     });
-    run("fchmodat2", Alone::kUncertain, [&] {
-      return change([&](const char* f) { syscall(kFchmodat2, AT_FDCWD, f, mode, 0); });
-    });
+    run("fchmodat2", Alone::kUncertain,
+        [&] { return change([&](const char* f) { syscall(kFchmodat2, AT_FDCWD, f, mode, 0); }); });
     run("open", may, [&] {
       return make([&](const char* f) { syscall(SYS_open, f, O_CREAT | O_WRONLY, mode); });
     });
     run("creat", may, [&] { return make([&](const char* f) { syscall(SYS_creat, f, mode); }); });
     run("openat", may, [&] {
-      return make([&](const char* f) { syscall(SYS_openat, AT_FDCWD, f, O_CREAT | O_WRONLY, mode); });
+      return make(
+          [&](const char* f) { syscall(SYS_openat, AT_FDCWD, f, O_CREAT | O_WRONLY, mode); });
     });
     run("openat2", may, [&] {
       return make([&](const char* f) {
@@ -110,8 +112,10 @@ int main() {
         syscall(SYS_openat2, AT_FDCWD, f, &how, sizeof how);
       });
     });
-    run("mknod", may, [&] { return make([&](const char* f) { syscall(SYS_mknod, f, S_IFREG | mode, 0); }); });
-    run("mknod without a type", may, [&] { return make([&](const char* f) { syscall(SYS_mknod, f, mode, 0); }); });
+    run("mknod", may,
+        [&] { return make([&](const char* f) { syscall(SYS_mknod, f, S_IFREG | mode, 0); }); });
+    run("mknod without a type", may,
+        [&] { return make([&](const char* f) { syscall(SYS_mknod, f, mode, 0); }); });
     run("mknodat", may, [&] {
       return make([&](const char* f) { syscall(SYS_mknodat, AT_FDCWD, f, S_IFREG | mode, 0); });
     });
@@ -134,13 +138,14 @@ int main() {
   run("install -m 4755", may, [] {
     return change([](const char* f) { shell("install -m 4755 /bin/true " + std::string(f)); });
   });
-  run("cp -p of a set-uid program", Alone::kUncertain, [] {
-    return make([](const char* f) { shell("cp -p /usr/bin/passwd " + std::string(f)); });
-  });
-  run("chmod u+s", may, [] { return change([](const char* f) { shell("chmod u+s " + std::string(f)); }); });
+  run("cp -p of a set-uid program", Alone::kUncertain,
+      [] { return make([](const char* f) { shell("cp -p /usr/bin/passwd " + std::string(f)); }); });
+  run("chmod u+s", may,
+      [] { return change([](const char* f) { shell("chmod u+s " + std::string(f)); }); });
   run("tar -xp", may, [] {
-    shell("rm -rf tarred && mkdir tarred && touch tarred/suid && "
-          "tar --mode=4755 -cf suid.tar tarred/suid && rm tarred/suid && tar -xpf suid.tar");
+    shell(
+        "rm -rf tarred && mkdir tarred && touch tarred/suid && "
+        "tar --mode=4755 -cf suid.tar tarred/suid && rm tarred/suid && tar -xpf suid.tar");
     return special("tarred/suid");
   });
   run("python's os.chmod", may, [] {
@@ -154,9 +159,8 @@ int main() {
     const unsigned value[5] = {0x02000001, 1U << 13, 0, 0, 0};
     return must_fail(setxattr(name.c_str(), "security.capability", value, sizeof value, 0));
   });
-  run("trusted.x", may, [] {
-    return must_fail(setxattr(fresh_file().c_str(), "trusted.victim", "x", 1, 0));
-  });
+  run("trusted.x", may,
+      [] { return must_fail(setxattr(fresh_file().c_str(), "trusted.victim", "x", 1, 0)); });
   run("immutable flag", may, [] {
     const int file = open(fresh_file().c_str(), O_RDONLY | O_CLOEXEC);
     long flags = FS_IMMUTABLE_FL;
@@ -165,34 +169,37 @@ int main() {
     if (done == 0) ioctl(file, FS_IOC_SETFLAGS, &none);
     return must_fail(done);
   });
-  run("chown to root", Alone::kDangerous, [] { return must_fail(chown(fresh_file().c_str(), 0, 0)); });
+  run("chown to root", Alone::kDangerous,
+      [] { return must_fail(chown(fresh_file().c_str(), 0, 0)); });
   run("chown to another", may, [] { return must_fail(chown(fresh_file().c_str(), 12345, 12345)); });
   for (const unsigned type : {S_IFCHR, S_IFBLK}) {
     run("mknod of a device", may, [&] {
       return make([&](const char* f) { syscall(SYS_mknod, f, type | 0666, makedev(1, 3)); });
     });
     run("mknodat of a device", may, [&] {
-      return make([&](const char* f) { syscall(SYS_mknodat, AT_FDCWD, f, type | 0666, makedev(8, 0)); });
+      return make(
+          [&](const char* f) { syscall(SYS_mknodat, AT_FDCWD, f, type | 0666, makedev(8, 0)); });
     });
-    run("mknod of a whiteout", may, [&] {
-      return make([&](const char* f) { syscall(SYS_mknod, f, type | 0666, 0); });
-    });
+    run("mknod of a whiteout", may,
+        [&] { return make([&](const char* f) { syscall(SYS_mknod, f, type | 0666, 0); }); });
   }
   run("rename that leaves a whiteout", may, [] {
     return change([](const char* f) {
       syscall(SYS_renameat2, AT_FDCWD, f, AT_FDCWD, fresh().c_str(), RENAME_WHITEOUT);
     });
   });
-  run("io_uring", may, [] {
-    return probe(syscall(SYS_io_uring_setup, 1, nullptr));
-  });
+  run("io_uring", may, [] { return probe(syscall(SYS_io_uring_setup, 1, nullptr)); });
   run("a set-uid program that was there, through a mapping", may,
       [] { return rewrite_through_a_mapping("was-setuid"); });
-  run("a hard link to a file of the host", may, [] {
-    return must_fail(link(setting("VICTIM_SENTINEL").c_str(), fresh().c_str()));
-  });
+  run("a hard link to a file of the host", may,
+      [] { return must_fail(link(setting("VICTIM_SENTINEL").c_str(), fresh().c_str())); });
   run("a hard link to a program", Alone::kUncertain,
       [] { return must_fail(link("/usr/bin/passwd", fresh().c_str())); });
+  // A copy of id(1) that was root's and set-uid before: who does it say that it is?
+  run("a set-uid program that was there, run", Alone::kUncertain, [] {
+    const bool root = system("test \"$(./was-setuid-id -u)\" = 0") == 0;
+    return root && getuid() != 0 ? succeeded("root") : blocked("no more than we are");
+  });
   run("su", Alone::kUncertain, [] {
     const int status = system("/usr/bin/su -c true </dev/null >/dev/null 2>&1");
     return status == 0 && getuid() != 0 ? succeeded("became root") : blocked("no root");

@@ -54,6 +54,14 @@ struct CgroupUsage {
   std::uint64_t refused_forks = 0;  // because of `processes`
 };
 
+// What happened since the last time it was asked.
+struct CgroupEvents {
+  // v2: processes were killed, and with them the whole group. v1: memory ran out; the kernel is
+  // about to kill one process, which `usage` may not show yet.
+  bool out_of_memory = false;
+  bool refused_fork = false;
+};
+
 // The control groups of one call: one directory on v2, one for each controller on v1. Not
 // thread-safe; hand it over whole. The destructor kills what is in it and removes it; what cannot
 // be removed because a process does not die is left to the keeper (cgroup_keeper.h).
@@ -67,18 +75,19 @@ class CallCgroup {
   virtual int directory() const = 0;
   // v1: moves `pid` into all its groups. Takes some 10 ms when the last move is long ago.
   virtual Status attach(pid_t pid) = 0;
-  // Readable (EPOLLIN or EPOLLPRI, see `event_mask`) when memory ran out or a fork was refused;
-  // `usage` then says which. -1 if the host cannot tell.
-  virtual std::vector<int> event_fds() const = 0;
-  virtual std::uint32_t event_mask() const = 0;
-  virtual void acknowledge(int event_fd) = 0;
+  // For EPOLLIN: readable when memory ran out or a fork was refused; then `take_events` says which,
+  // and makes it unreadable again. v1 says nothing of forks from Linux 6.11 on; `take_events` and
+  // `usage` do when they are asked.
+  virtual int event_fd() const = 0;
+  virtual CgroupEvents take_events() = 0;
   virtual CgroupUsage usage() const = 0;
   virtual microseconds cpu_time() const = 0;
   virtual void kill() = 0;
   virtual std::vector<pid_t> processes() const = 0;
 };
 
-// This server's own subtree of the control groups. Thread-safe. The destructor removes it.
+// This server's own subtree of the control groups. Thread-safe. The destructor removes it; by then
+// no CallCgroup may be left.
 class Cgroups {
  public:
   virtual ~Cgroups() = default;
@@ -90,9 +99,13 @@ class Cgroups {
 };
 
 // Finds out what this host allows and makes our subtree. Never fails: without control groups it is
-// one whose abilities say so. `state_root` holds the lock files by which another server's sweep
-// sees that this one lives; a sweep of what dead servers left is part of opening. May ask the
-// user's systemd for a delegated scope, which takes some milliseconds.
-std::unique_ptr<Cgroups> open_cgroups(const std::string& state_root);
+// one whose abilities say so. Removes what dead servers left. May move this process, with all its
+// descendants, into a group of its own (v2), and may ask systemd for a delegated scope, which takes
+// some milliseconds.
+std::unique_ptr<Cgroups> open_cgroups();
+
+// The disk whose bandwidth can be limited for what is on the file system `device`; nothing if there
+// is none (tmpfs, overlayfs, NFS). The kernel takes whole disks, not partitions.
+std::optional<dev_t> disk_of(dev_t device);
 
 }  // namespace mayfly::sandbox

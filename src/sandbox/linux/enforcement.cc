@@ -86,7 +86,7 @@ CgroupLimits cgroup_limits(const Policy& policy, const Limits& limits, CgroupVer
   out.io_bytes_per_second = limits.io_bytes_per_second;
   if (out.io_bytes_per_second != 0) {
     for (const Workspace& workspace : policy.workspaces) {
-      out.io_devices.push_back(workspace.device);
+      if (const auto disk = disk_of(workspace.device)) out.io_devices.push_back(*disk);
     }
   }
   return out;

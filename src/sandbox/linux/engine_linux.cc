@@ -96,8 +96,11 @@ Result<LaunchFds> open_streams(RunningCall& call) {
     fds.standard[stream + 1] = std::move(pipe.write);
   }
   sys::SocketPair channel = TRY(sys::socketpair_seqpacket());
+  ::fcntl(channel.first.get(), F_SETFL, O_NONBLOCK);
   call.channel = std::move(channel.first);
   fds.channel = std::move(channel.second);
+  fds.ledger = TRY(make_ledger());
+  call.ledger.emplace(TRY(LedgerReader::map(fds.ledger)));
   return fds;
 }
 
@@ -111,16 +114,22 @@ Error busy(const CallQueue& queue) {
       "Try again in about " + std::to_string(std::max<long>(1, seconds)) + " s, or stop a job");
 }
 
+Error no_disk(const Limits& limits) {
+  return input_error(ErrorCode::kHostCannotEnforce, "limits.io_bytes_per_second",
+                     std::to_string(limits.io_bytes_per_second),
+                     "the workspace is on no disk whose bandwidth can be limited",
+                     "Leave this limit out, or put the workspace on a disk");
+}
+
 }  // namespace
 
 LinuxEngine::LinuxEngine(EngineOptions options, std::unique_ptr<Prestart> early)
     : options_(std::move(options)),
       queue_(std::size_t(options_.max_calls), std::size_t(options_.max_queued)) {
   std::unique_ptr<ZygoteProcess> zygote(static_cast<ZygoteProcess*>(early.release()));
-  zygotes_ = std::make_unique<ZygotePool>(
-      std::move(zygote), options_.state_root, [this](const Zygote& made) {
-        watch(made.process->control.get(), Role::kZygote, made.number, EPOLLIN);
-      });
+  zygotes_ = std::make_unique<ZygotePool>(std::move(zygote), [this](const Zygote& made) {
+    watch(made.process->control.get(), Role::kZygote, made.number, EPOLLIN);
+  });
 }
 
 LinuxEngine::~LinuxEngine() {
@@ -218,7 +227,13 @@ Result<std::shared_ptr<RunningCall>> LinuxEngine::prepare(std::shared_ptr<const 
   auto call = std::make_shared<RunningCall>();
   call->enforcement =
       TRY(choose_enforcement(*policy, command.limits, zygotes_->cgroup_abilities()));
+  if (call->enforcement.io == Enforcer::kCgroup &&
+      cgroup_limits(*policy, command.limits, call->enforcement.cgroup).io_devices.empty()) {
+    return fail(no_disk(command.limits));
+  }
   call->plan = TRY(plan_call(*policy, command));
+  call->plan.watch_memory = call->enforcement.memory == Enforcer::kWatch;
+  call->plan.watch_cpu = call->enforcement.cpu_time == Enforcer::kWatch;
   if (call->enforcement.processes == Enforcer::kCgroup) {
     // The group counts, since it also tells; the user namespace's count must not come before it.
     constexpr std::uint64_t kMargin = 64;
@@ -274,7 +289,7 @@ Status LinuxEngine::launch(const std::shared_ptr<RunningCall>& call) {
   const std::shared_ptr<Zygote> zygote = TRY(zygotes_->get(*call->policy, usual));
   call->tier = zygote->tier;
   if (call->tier == Tier::kLandlock) {
-    const auto directories = TRY(zygotes_->private_directories());
+    const auto directories = TRY(zygotes_->private_directories(options_.state_root));
     const std::string path =
         TRY_TO("make a private directory", directories->make(call->id, *call->policy));
     call->private_directory = {nullptr,

@@ -15,12 +15,13 @@
 #include "sandbox/engine.h"
 #include "sandbox/linux/finisher.h"
 #include "sandbox/linux/running_call.h"
+#include "sandbox/linux/socket_owners.h"
 #include "sandbox/linux/zygote_pool.h"
 
 namespace mayfly::sandbox {
 
 // What an epoll event is about, packed into its 64 bits: a role and a number.
-enum class Role : std::uint8_t { kWake, kZygote, kStdout, kStderr, kChannel, kListener, kCgroup };
+enum class Role : std::uint8_t { kWake, kZygote, kStdout, kStderr, kChannel, kCgroup };
 
 // The engine: one thread with one epoll, the loop, for everything that running calls do.
 //
@@ -74,14 +75,15 @@ class LinuxEngine final : public Engine {
   void run_posted();
   void meet_deadlines();
   void meet_deadlines_of(RunningCall& call, TimePoint now);
-  void handle(std::uint64_t what, std::uint32_t events);
+  void handle(std::uint64_t what);
   void adopt(const std::shared_ptr<RunningCall>& call);
   void abandon(const std::shared_ptr<RunningCall>& call, Error failure);
   void hear_zygote(std::uint64_t number);
   void hear_of_call(Zygote& zygote, const Note& note, std::vector<OwnedFd>& fds);
   void lose_zygote(std::uint64_t number);
   void hear_init(RunningCall& call);
-  void hear_cgroup(RunningCall& call);
+  std::vector<std::uint64_t> others_of_caller(const RunningCall& call) const;
+  void pass_on(SocketOwners::Messages messages);
   void read_output(RunningCall& call, int stream);
   void drain(RunningCall& call);
   void finish(std::uint64_t number);
@@ -102,6 +104,7 @@ class LinuxEngine final : public Engine {
   std::uint64_t next_number_ = 1;
 
   std::map<std::uint64_t, std::shared_ptr<RunningCall>> calls_;  // the loop's own
+  SocketOwners owners_;                                          // the loop's own
   std::unique_ptr<ZygotePool> zygotes_;
   Finisher finisher_;
   BackgroundThread launcher_;

@@ -15,6 +15,7 @@ namespace mayfly::sandbox {
 namespace {
 
 constexpr std::size_t kReadBytes = 64 * 1024;
+constexpr milliseconds kBetweenLooks{500};
 
 Role role_of(std::uint64_t tag) { return static_cast<Role>(tag >> 56); }
 std::uint64_t number_of(std::uint64_t tag) { return tag & ((1ULL << 56) - 1); }
@@ -31,8 +32,8 @@ bool is_readable(const OwnedFd& fd) {
 int LinuxEngine::milliseconds_to_next_deadline() const {
   std::optional<TimePoint> next;
   for (const auto& [number, call] : calls_) {
-    for (const auto& deadline :
-         {call->terminate_at, call->kill_at, call->give_up_at, call->look_at_cpu}) {
+    for (const auto& deadline : {call->terminate_at, call->kill_at, call->give_up_at,
+                                 call->look_at_cpu, call->look_at_forks}) {
       if (deadline.has_value() && (!next.has_value() || *deadline < *next)) next = deadline;
     }
   }
@@ -49,6 +50,10 @@ void LinuxEngine::meet_deadlines() {
 void LinuxEngine::meet_deadlines_of(RunningCall& call, TimePoint now) {
   const auto due = [now](const std::optional<TimePoint>& at) { return at && *at <= now; };
   if (due(call.look_at_cpu)) call.look_at_cpu_time(now);
+  if (due(call.look_at_forks)) {
+    call.look_at_forks = now + kBetweenLooks;
+    call.look_at_cgroup();
+  }
   if (due(call.kill_at)) call.kill_now();
   if (due(call.terminate_at)) call.end(EndedBy::kTimeout, options_.kill_grace);
   if (!due(call.give_up_at)) return;
@@ -98,7 +103,7 @@ void LinuxEngine::loop() {
     std::uint64_t ticks = 0;
     (void)!::read(wake_.get(), &ticks, sizeof ticks);
     run_posted();
-    for (int i = 0; i < count; ++i) handle(events[i].data.u64, events[i].events);
+    for (int i = 0; i < count; ++i) handle(events[i].data.u64);
     meet_deadlines();
     if (all_done()) return;
     const std::lock_guard lock(mutex_);
@@ -106,7 +111,7 @@ void LinuxEngine::loop() {
   }
 }
 
-void LinuxEngine::handle(std::uint64_t what, std::uint32_t events) {
+void LinuxEngine::handle(std::uint64_t what) {
   const std::uint64_t number = number_of(what);
   const Role role = role_of(what);
   if (role == Role::kWake) return;
@@ -123,10 +128,6 @@ void LinuxEngine::handle(std::uint64_t what, std::uint32_t events) {
       return hear_init(call);
     case Role::kCgroup:
       return call.look_at_cgroup();
-    case Role::kListener:
-      // Hung up: nobody is left to notify, and asking would wait for ever (before Linux 6.6).
-      if ((events & EPOLLIN) == 0) return call.listener.reset();
-      return call.answer_notification();
     default:
       return;
   }
@@ -139,9 +140,12 @@ void LinuxEngine::adopt(const std::shared_ptr<RunningCall>& call) {
   watch(call->output[0].get(), Role::kStdout, call->number, EPOLLIN);
   watch(call->output[1].get(), Role::kStderr, call->number, EPOLLIN);
   watch(call->channel.get(), Role::kChannel, call->number, EPOLLIN);
+  if (call->enforcement.cgroup == CgroupVersion::kV1) {
+    call->look_at_forks = call->began + kBetweenLooks;
+  }
   if (call->cgroup != nullptr) {
-    for (const int fd : call->cgroup->event_fds()) {
-      watch(fd, Role::kCgroup, call->number, call->cgroup->event_mask());
+    if (const int events = call->cgroup->event_fd(); events >= 0) {
+      watch(events, Role::kCgroup, call->number, EPOLLIN);
     }
   }
   std::vector<std::function<void(RunningCall&)>> deferred;
@@ -188,11 +192,38 @@ void LinuxEngine::hear_init(RunningCall& call) {
   }
   const auto note = decode_note(message->data);
   if (!note) return;
-  if (!message->fds.empty() && note->kind == Kind::kStarted) {
-    call.listener = std::move(message->fds.front());
-    watch(call.listener.get(), Role::kListener, call.number, EPOLLIN);
+  if (note->kind == Kind::kFindSocket) {
+    return pass_on(owners_.ask(call.number, *note, others_of_caller(call)));
   }
+  if (note->kind == Kind::kSocketHere) return pass_on(owners_.hear(call.number, *note));
   call.take_note(*note);
+}
+
+std::vector<std::uint64_t> LinuxEngine::others_of_caller(const RunningCall& call) const {
+  std::vector<std::uint64_t> others;
+  for (const auto& [number, other] : calls_) {
+    const bool running = other->started && other->channel.valid();
+    if (number != call.number && running && other->caller == call.caller) others.push_back(number);
+  }
+  return others;
+}
+
+// An init that does not read would block nobody: its socket does not block, and a question that
+// cannot be asked is a no.
+void LinuxEngine::pass_on(SocketOwners::Messages messages) {
+  while (!messages.empty()) {
+    const SocketOwners::Outgoing message = std::move(messages.back());
+    messages.pop_back();
+    const auto to = calls_.find(message.call);
+    const bool sent =
+        to != calls_.end() && to->second->channel.valid() &&
+        sys::send_message(to->second->channel.get(), encode(message.note)).has_value();
+    if (sent || message.note.kind != Kind::kHaveSocket) continue;
+    Note no;
+    no.kind = Kind::kSocketHere;
+    no.question = message.note.question;
+    for (auto& answer : owners_.hear(message.call, no)) messages.push_back(std::move(answer));
+  }
 }
 
 void LinuxEngine::hear_zygote(std::uint64_t number) {
@@ -269,7 +300,6 @@ void LinuxEngine::drain(RunningCall& call) {
     call.output[stream].reset();
   }
   call.channel.reset();
-  call.listener.reset();
 }
 
 // Init is reaped and so is everything below it: whatever it wrote is in the pipes and sockets.
@@ -281,6 +311,7 @@ void LinuxEngine::finish(std::uint64_t number) {
   drain(*call);
   call->pidfd.reset();
   calls_.erase(found);
+  pass_on(owners_.forget(number));
   finisher_.finish(call, [this, call] { release(*call); });
 }
 

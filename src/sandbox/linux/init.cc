@@ -16,15 +16,18 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string_view>
 
 #include "base/sys.h"
 #include "sandbox/linux/call_mounts.h"
-#include "sandbox/linux/memory_watch.h"
+#include "sandbox/linux/ledger.h"
 #include "sandbox/linux/messages.h"
 #include "sandbox/linux/payload.h"
 #include "sandbox/linux/stages.h"
+#include "sandbox/linux/supervisor.h"
+#include "sandbox/linux/usage_watch.h"
 
 namespace mayfly::sandbox {
 namespace {
@@ -39,7 +42,7 @@ Status close_others(const InitInputs& inputs) {
   std::vector<unsigned> kept;
   for (const OwnedFd* fd :
        {&inputs.call_plan, &inputs.standard[0], &inputs.standard[1], &inputs.standard[2],
-        &inputs.channel, &inputs.host_proc, &inputs.zygote_life}) {
+        &inputs.channel, &inputs.ledger, &inputs.host_proc, &inputs.zygote_life}) {
     if (fd->valid()) kept.push_back(static_cast<unsigned>(fd->get()));
   }
   std::sort(kept.begin(), kept.end());
@@ -94,35 +97,37 @@ Status drop_privileges(const InitInputs& inputs) {
   return {};
 }
 
-// Where files take memory.
-std::vector<std::string> temporary_directories(const RootPlan& root) {
-  std::vector<std::string> paths;
-  for (const CallOp& op : root.call_ops) {
-    if (op.kind == CallOpKind::kTmpfs) paths.push_back(op.target);
-  }
-  return paths;
-}
-
 struct Started {
-  pid_t program = 0;
   int landlock_abi = 0;
   CallPlan call;
+  std::optional<LedgerWriter> ledger;
+  std::vector<TemporaryDirectory> temporary;
+  StartedProgram program;
 };
+
+Status open_ledger(InitInputs& inputs, Started& started) {
+  started.ledger.emplace(TRY(LedgerWriter::map(inputs.ledger)));
+  inputs.ledger.reset();
+  return {};
+}
 
 // The whole of setting up, in order. Mounts need the capabilities of the outer user namespace, so
 // they come before anything is dropped; the fresh /proc must be mounted while the host's is in
 // view; Landlock's ruleset names paths of the finished tree; the inner user namespace comes last of
 // all, with the program (start_payload).
-Result<Started> set_up(const RootPlan& root, const InitInputs& inputs, Stages& stages) {
+Result<Started> set_up(const RootPlan& root, InitInputs& inputs, Stages& stages) {
   Started started;
   TRY(stages.run("descriptors", [&] { return close_others(inputs); }));
   started.call = TRY(stages.run("plan", [&] { return read_plan(inputs); }));
+  TRY(stages.run("ledger", [&] { return open_ledger(inputs, started); }));
   // After the clone: only now it is in the group that is to be the root of its view.
   TRY(stages.run("cgroup namespace", [] { return sys::unshare(CLONE_NEWCGROUP); }));
   TRY(stages.run("hostname", [&] { return sys::sethostname(root.identity.hostname); }));
   TRY(stages.run("loopback", [] { return raise_loopback(); }));
   TRY(stages.run("mounts", [&] { return mount_call(root, started.call.limits); }));
   TRY(stages.run("pivot", [] { return enter_tree(); }));
+  started.temporary =
+      TRY(stages.run("temporary directories", [&] { return temporary_directories(root); }));
   const Ruleset ruleset =
       TRY(stages.run("landlock", [&] { return make_ruleset(root.landlock, Tier::kFull); }));
   TRY(stages.run("limits", [&] { return set_limits(started.call.limits); }));
@@ -162,41 +167,105 @@ bool left_files_in_tmp(const RootPlan& root) {
   return false;
 }
 
-// Waits for the program's end. What still runs then dies with init.
-[[noreturn]] void serve_until_end(pid_t program, const RootPlan& root, const InitInputs& inputs,
-                                  int signals, MemoryWatch watch) {
-  Note ended;
-  ended.kind = Kind::kExited;
-  while (true) {
-    struct pollfd events[2] = {{inputs.channel.get(), POLLIN, 0}, {signals, POLLIN, 0}};
-    const int ready = ::poll(events, 2, watch.next_sample_ms());
-    if (ready < 0 && errno != EINTR) ::_exit(1);
-    if (events[1].revents != 0) {
-      struct signalfd_siginfo info {};
-      (void)!::read(signals, &info, sizeof info);
-      if (reap(program, ended.wait_status)) break;
-    }
-    if (events[0].revents != 0) {
-      const auto message = sys::receive_message(inputs.channel.get());
-      if (!message || message->data.empty()) ::_exit(1);  // the server is gone
-      const auto note = decode_note(message->data);
-      if (note && note->kind == Kind::kTerminate) ::kill(-1, SIGTERM);
-    }
-    if (watch.sample_if_due() == MemoryWatch::Verdict::kOver) {
-      Note over;
-      over.kind = Kind::kOverMemory;
-      over.bytes = watch.peak_bytes();
-      over.peak_processes = watch.peak_processes();
-      tell(inputs, over);
-      ::_exit(1);
+Kind note_of(UsageWatch::Verdict verdict) {
+  switch (verdict) {
+    case UsageWatch::Verdict::kOverCpu:
+      return Kind::kOverCpu;
+    case UsageWatch::Verdict::kOverDisk:
+      return Kind::kOverDisk;
+    default:
+      return Kind::kOverMemory;
+  }
+}
+
+// Init after the program has started: waits for its end. What still runs then dies with init.
+class Watchman {
+ public:
+  Watchman(const RootPlan& root, const InitInputs& inputs, Started& started, int signals)
+      : root_(root),
+        inputs_(inputs),
+        program_(started.program.pid),
+        signals_(signals),
+        watch_(started.call, started.temporary, *started.ledger),
+        supervisor_(make_supervisor(started)) {}
+
+  [[noreturn]] void serve_until_end() {
+    while (true) {
+      struct pollfd events[3] = {
+          {inputs_.channel.get(), POLLIN, 0}, {signals_, POLLIN, 0}, {supervisor_.fd(), POLLIN, 0}};
+      if (::poll(events, 3, watch_.next_sample_ms()) < 0 && errno != EINTR) ::_exit(1);
+      if (events[2].revents != 0 && supervisor_.serve() == Supervisor::Verdict::kOverDisk) {
+        end_for(Kind::kOverDisk);
+      }
+      if (events[1].revents != 0) hear_signals();
+      if (events[0].revents != 0) hear_server();
+      const UsageWatch::Verdict verdict = watch_.sample_if_due();
+      if (verdict != UsageWatch::Verdict::kWithin) end_for(note_of(verdict));
+      supervisor_.tidy();
     }
   }
-  ended.bytes = watch.peak_bytes();
-  ended.peak_processes = watch.peak_processes();
-  ended.left_files_in_tmp = left_files_in_tmp(root);
-  tell(inputs, ended);
-  ::_exit(0);
-}
+
+ private:
+  Supervisor make_supervisor(Started& started) {
+    std::vector<std::uint64_t> devices;
+    for (const TemporaryDirectory& one : started.temporary) devices.push_back(one.device);
+    auto made = Supervisor::start(std::move(started.program.listener),
+                                  {*started.ledger, watch_, std::move(devices),
+                                   [this](const Note& note) { tell(inputs_, note); }});
+    // Without it the program's calls would wait for ever.
+    if (!made) ::_exit(1);
+    return std::move(*made);
+  }
+
+  void hear_signals() {
+    struct signalfd_siginfo info {};
+    (void)!::read(signals_, &info, sizeof info);
+    Note ended;
+    ended.kind = Kind::kExited;
+    if (!reap(program_, ended.wait_status)) return;
+    (void)supervisor_.serve();  // what was denied last
+    if (watch_.ever_sampled()) (void)watch_.sample();
+    ended.left_files_in_tmp = left_files_in_tmp(root_);
+    tell(inputs_, ended);
+    ::_exit(0);
+  }
+
+  void hear_server() {
+    const auto message = sys::receive_message(inputs_.channel.get());
+    if (!message || message->data.empty()) ::_exit(1);  // the server is gone
+    const auto note = decode_note(message->data);
+    if (!note) return;
+    if (note->kind == Kind::kTerminate) ::kill(-1, SIGTERM);
+    supervisor_.hear(*note);
+  }
+
+  // A limit was passed. The processes are killed and waited for before init ends: of what the
+  // kernel kills with init, nobody gets to know what it used.
+  [[noreturn]] void end_for(Kind reason) {
+    Note over;
+    over.kind = reason;
+    tell(inputs_, over);
+    ::kill(-1, SIGKILL);
+    constexpr milliseconds kPatience{200};
+    const TimePoint until = Clock::now() + kPatience;
+    while (::waitpid(-1, nullptr, WNOHANG | __WALL) >= 0 && Clock::now() < until) {
+      struct pollfd child {
+        signals_, POLLIN, 0
+      };
+      if (::poll(&child, 1, 10) <= 0) continue;
+      struct signalfd_siginfo info {};
+      (void)!::read(signals_, &info, sizeof info);
+    }
+    ::_exit(1);
+  }
+
+  const RootPlan& root_;
+  const InitInputs& inputs_;
+  const pid_t program_;
+  const int signals_;
+  UsageWatch watch_;
+  Supervisor supervisor_;
+};
 
 }  // namespace
 
@@ -207,7 +276,7 @@ void init_main(const RootPlan& root, InitInputs inputs) {
   ::sigprocmask(SIG_SETMASK, &mask, nullptr);
 
   Stages stages;
-  const Result<Started> started = set_up(root, inputs, stages);
+  Result<Started> started = set_up(root, inputs, stages);
   Note note;
   note.stages = stages.take();
   if (!started) {
@@ -227,8 +296,9 @@ void init_main(const RootPlan& root, InitInputs inputs) {
   sigemptyset(&children);
   sigaddset(&children, SIGCHLD);
   const OwnedFd signals(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
-  serve_until_end(started->program, root, inputs, signals.get(),
-                  MemoryWatch(started->call.limits.memory_bytes, temporary_directories(root)));
+  // Without it the program's end would go unnoticed until its time is over.
+  if (!signals.valid()) ::_exit(1);
+  Watchman(root, inputs, *started, signals.get()).serve_until_end();
 }
 
 Status close_unneeded(const InitInputs& inputs) { return close_others(inputs); }

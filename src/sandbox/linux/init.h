@@ -11,13 +11,15 @@ struct InitInputs {
   OwnedFd standard[3];  // stdin, stdout, stderr of the program
   OwnedFd channel;      // to the server; its end of file means that the server is gone
   OwnedFd host_proc;    // the host's /proc, to write id maps through: ours is read-only
+  OwnedFd ledger;       // shared with the server (ledger.h); the program never has it
   OwnedFd zygote_life;  // a pipe whose other end only the zygote holds
 };
 
-// Process 1 of one sandbox: sets it up, starts the program, reaps, watches memory, and ends with
-// the program, which ends everything else in the namespace (pid_namespaces(7)). Runs in a fresh
-// copy of the zygote, inside all its new namespaces. Tells the server over the channel: kStarted or
-// kFailed, then kExited. Never returns.
+// Process 1 of one sandbox: sets it up, starts the program, reaps, watches what is used, answers
+// the system calls that filters leave to it (supervisor.h), and ends with the program, which ends
+// everything else in the namespace (pid_namespaces(7)). Runs in a fresh copy of the zygote, inside
+// all its new namespaces. Tells the server over the channel: kStarted or kFailed, then kExited.
+// Never returns.
 [[noreturn]] void init_main(const RootPlan& root, InitInputs inputs);
 
 // The stages that every kind of init has: closes what the zygote holds and `inputs` does not, reads

@@ -7,18 +7,21 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
-#include <map>
+#include <optional>
 #include <utility>
 
 #include "base/sys.h"
 #include "sandbox/linux/descendants.h"
 #include "sandbox/linux/file_attributes.h"
+#include "sandbox/linux/ledger.h"
 #include "sandbox/linux/messages.h"
 #include "sandbox/linux/payload.h"
 #include "sandbox/linux/stages.h"
@@ -29,13 +32,12 @@ namespace {
 
 constexpr milliseconds kInterval{100};  // between looks at what is used
 constexpr milliseconds kPatience{2000};
-constexpr std::size_t kMaxKinds = 100;
 
 struct Started {
   CallPlan call;
-  pid_t program = 0;
+  std::optional<LedgerWriter> ledger;
+  StartedProgram program;
   int landlock_abi = 0;
-  OwnedFd listener;
   std::vector<std::string> writable;  // host paths
 };
 
@@ -63,19 +65,17 @@ Result<Ruleset> rules_of(const RootPlan& root, Started& started) {
   return make_ruleset(rules, Tier::kLandlock);
 }
 
-// start_payload sends the listener to whom `channel` leads: here that is ourselves.
-Status start_program(const RootPlan& root, InitInputs& inputs, const Ruleset& ruleset,
+Status start_program(const RootPlan& root, const InitInputs& inputs, const Ruleset& ruleset,
                      Started& started) {
   if (ruleset.abi < kLeastAbiAlone) return fail(system_error("landlock_create_ruleset", ENOSYS));
-  auto [ours, theirs] = TRY(sys::socketpair_seqpacket());
-  std::swap(inputs.channel, theirs);
-  auto program = start_payload(root, started.call, inputs, ruleset);
-  std::swap(inputs.channel, theirs);
-  theirs.reset();
-  started.program = TRY(std::move(program));
-  auto message = TRY(sys::receive_message(ours.get()));
-  if (message.fds.empty()) return fail(system_error("no seccomp listener came", EBADMSG));
-  started.listener = std::move(message.fds.front());
+  started.program = TRY(start_payload(root, started.call, inputs, ruleset));
+  if (started.program.listener.valid()) return {};
+  return fail(system_error("no seccomp listener came", EBADMSG));
+}
+
+Status open_ledger(InitInputs& inputs, Started& started) {
+  started.ledger.emplace(TRY(LedgerWriter::map(inputs.ledger)));
+  inputs.ledger.reset();
   return {};
 }
 
@@ -84,6 +84,7 @@ Result<Started> set_up(const RootPlan& root, InitInputs& inputs, Stages& stages)
   Started started;
   TRY(stages.run("descriptors", [&] { return close_unneeded(inputs); }));
   started.call = TRY(stages.run("plan", [&] { return read_call_plan(inputs); }));
+  TRY(stages.run("ledger", [&] { return open_ledger(inputs, started); }));
   started.call.process_rlimit = process_rlimit(started.call.limits);
   TRY(stages.run("limits", [&] { return limit_this_process(started.call.limits); }));
   TRY(stages.run("privileges", [] { return drop_privileges(); }));
@@ -112,6 +113,7 @@ struct Use {
   std::uint64_t bytes = 0;
   std::uint64_t processes = 0;
   std::uint64_t ticks = 0;
+  std::uint64_t written = 0;  // to disks, or to be (proc_pid_io(5))
 };
 
 // `exactly`: pages that several processes share count once (Pss, proc_pid_smaps(5)).
@@ -127,8 +129,14 @@ Use look(const std::vector<Descendant>& processes, bool exactly) {
     use.bytes += kilobytes << 10;
     use.processes += value_of(status, "\nThreads:");
     use.ticks += process.ticks;
+    use.written += value_of(slurp(directory + "/io"), "\nwrite_bytes:");
   }
   return use;
+}
+
+// The C library asks for a name service (nscd) by a local socket whenever a user is looked up.
+bool is_routine(const seccomp_data& call) {
+  return call.nr == SYS_socket && call.args[0] == AF_UNIX;
 }
 
 class Keeper {
@@ -145,14 +153,14 @@ class Keeper {
     while (true) {
       struct pollfd events[4] = {{inputs_.channel.get(), POLLIN, 0},
                                  {signals_.get(), POLLIN, 0},
-                                 {started_.listener.get(), POLLIN, 0},
+                                 {started_.program.listener.get(), POLLIN, 0},
                                  {inputs_.zygote_life.get(), POLLIN, 0}};
       const auto left = std::chrono::ceil<milliseconds>(due_ - Clock::now()).count();
       const int wait = static_cast<int>(std::clamp<milliseconds::rep>(left, 0, kInterval.count()));
       if (::poll(events, 4, wait) < 0 && errno != EINTR) leave(1);
       if (events[3].revents != 0) leave(1);  // the zygote is gone
       if ((events[2].revents & POLLIN) != 0) answer();
-      if (events[2].revents == POLLHUP) started_.listener.reset();
+      if (events[2].revents == POLLHUP) started_.program.listener.reset();
       if (events[1].revents != 0) hear_children();
       if (events[0].revents != 0) hear_server();
       if (Clock::now() >= due_) watch();
@@ -160,6 +168,7 @@ class Keeper {
   }
 
  private:
+  int listener() const { return started_.program.listener.get(); }
   void tell(const Note& note) const {
     (void)sys::send_message(inputs_.channel.get(), encode(note));
   }
@@ -174,8 +183,6 @@ class Keeper {
   [[noreturn]] void end_for(Kind reason) {
     Note over;
     over.kind = reason;
-    over.bytes = peak_bytes_;
-    over.peak_processes = peak_processes_;
     tell(over);
     leave(1);
   }
@@ -194,19 +201,16 @@ class Keeper {
       int status = 0;
       const pid_t pid = ::waitpid(-1, &status, WNOHANG | __WALL);
       if (pid <= 0) return;
-      if (pid == started_.program) end_with(status);
+      if (pid == started_.program.pid) end_with(status);
     }
   }
 
   [[noreturn]] void end_with(int status) {
     struct rusage ignored {};
     (void)end_descendants({}, kPatience, ignored);
-    tell_counts();
     Note ended;
     ended.kind = Kind::kExited;
     ended.wait_status = status;
-    ended.bytes = peak_bytes_;
-    ended.peak_processes = peak_processes_;
     tell(ended);
     ::_exit(0);
   }
@@ -216,12 +220,24 @@ class Keeper {
     const Limits& limits = started_.call.limits;
     const std::vector<Descendant> processes = descendants();
     Use use = look(processes, false);
-    peak_processes_ = std::max(peak_processes_, use.processes);
+    const bool over = limits.memory_bytes != 0 && use.bytes > limits.memory_bytes;
+    if (over) use = look(processes, true);
+    WatchedUsage seen;
+    seen.peak_memory_bytes = use.bytes;
+    seen.peak_processes = use.processes;
+    seen.disk_bytes = use.written + reaped_writes();
+    started_.ledger->raise(seen);
+    if (limits.disk_bytes != 0 && seen.disk_bytes > limits.disk_bytes) end_for(Kind::kOverDisk);
     if (use.processes > limits.processes) end_for(Kind::kOverProcesses);
-    if (limits.memory_bytes != 0 && use.bytes > limits.memory_bytes) use = look(processes, true);
-    peak_bytes_ = std::max(peak_bytes_, use.bytes);
-    if (limits.memory_bytes != 0 && use.bytes > limits.memory_bytes) end_for(Kind::kOverMemory);
+    if (over && use.bytes > limits.memory_bytes) end_for(Kind::kOverMemory);
     if (limits.cpu.count() != 0 && cpu_time(use) > limits.cpu) end_for(Kind::kOverCpu);
+  }
+
+  static std::uint64_t reaped_writes() {
+    constexpr std::uint64_t kBlock = 512;  // getrusage(2): ru_oublock
+    struct rusage reaped {};
+    ::getrusage(RUSAGE_CHILDREN, &reaped);
+    return static_cast<std::uint64_t>(reaped.ru_oublock) * kBlock;
   }
 
   // Of what runs and of what was reaped, by us or below.
@@ -237,41 +253,33 @@ class Keeper {
   }
 
   void answer() {
-    seccomp_notif request{};
-    if (::ioctl(started_.listener.get(), SECCOMP_IOCTL_NOTIF_RECV, &request) < 0) return;
-    seccomp_notif_resp response{};
-    response.id = request.id;
+    // The kernel writes as much as its own structure has, which may be more than we know of.
+    alignas(seccomp_notif) char buffer[512] = {};
+    static_assert(sizeof(seccomp_notif) < sizeof buffer);
+    auto& request = *reinterpret_cast<seccomp_notif*>(buffer);
+    if (::ioctl(listener(), SECCOMP_IOCTL_NOTIF_RECV, &request) < 0) return;
     const int refusal = FileAttributes::refusal(request.data.nr);
-    if (FileAttributes::handles(request.data.nr)) {
-      response.error = -attributes_.perform(started_.listener.get(), request);
-    } else {
-      response.error = refusal != 0 ? -refusal : -EPERM;
-    }
-    (void)::ioctl(started_.listener.get(), SECCOMP_IOCTL_NOTIF_SEND, &response);
-    if (response.error != -EPERM || refusal != 0 || is_routine_probe(request.data)) return;
-    count(describe_call(request.data));
+    int error = refusal != 0 ? refusal : EPERM;
+    if (FileAttributes::handles(request.data.nr)) error = attributes_.perform(listener(), request);
+    respond(request.id, error);
+    if (error == EPERM && refusal == 0 && !is_routine(request.data)) record(request.data);
   }
 
-  // The first of a kind is told at once, and how many there were in the end.
-  void count(const CallText& text) {
-    const auto key = std::pair(text.operation, text.target);
-    if (denied_.size() >= kMaxKinds && denied_.count(key) == 0) return;
-    if (denied_[key]++ == 0) tell_denied(key, 1);
+  void respond(std::uint64_t id, int error) const {
+    alignas(seccomp_notif_resp) char buffer[512] = {};
+    auto& response = *reinterpret_cast<seccomp_notif_resp*>(buffer);
+    response.id = id;
+    response.error = -error;
+    (void)::ioctl(listener(), SECCOMP_IOCTL_NOTIF_SEND, &response);
   }
 
-  void tell_counts() const {
-    for (const auto& [key, times] : denied_) {
-      if (times > 1) tell_denied(key, times - 1);
-    }
-  }
-
-  void tell_denied(const std::pair<std::string, std::string>& call, std::uint64_t times) const {
-    Note denied;
-    denied.kind = Kind::kDenied;
-    denied.bytes = times;
-    denied.error.field = call.first;
-    denied.error.value = call.second;
-    tell(denied);
+  void record(const seccomp_data& call) {
+    CallText text = describe_call(call);
+    Finding finding;
+    finding.operation = std::move(text.operation);
+    finding.target = std::move(text.target);
+    finding.error = EPERM;
+    started_.ledger->record(finding);
   }
 
   InitInputs& inputs_;
@@ -279,9 +287,6 @@ class Keeper {
   FileAttributes attributes_;
   OwnedFd signals_;
   TimePoint due_ = Clock::now() + milliseconds(20);
-  std::uint64_t peak_bytes_ = 0;
-  std::uint64_t peak_processes_ = 0;
-  std::map<std::pair<std::string, std::string>, std::uint64_t> denied_;
 };
 
 }  // namespace

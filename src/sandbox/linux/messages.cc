@@ -8,14 +8,9 @@ namespace mayfly::sandbox {
 
 std::string encode(const Note& note) {
   wire::Writer out;
-  out.put(note.kind)
-      .put(note.call)
-      .put(note.helper)
-      .put(note.pid)
-      .put(note.wait_status)
-      .put(note.bytes);
-  out.put(note.peak_processes).put(note.left_files_in_tmp);
-  out.put(note.landlock_abi).put(note.usage);
+  out.put(note.kind).put(note.call).put(note.helper).put(note.pid).put(note.wait_status);
+  out.put(note.question).put(note.device).put(note.inode).put(note.found);
+  out.put(note.left_files_in_tmp).put(note.landlock_abi).put(note.usage);
   out.put(std::uint32_t(note.stages.size()));
   for (const StageTime& stage : note.stages) out.put(stage.stage).put(stage.took.count());
   out.put(note.error.code).put(note.error.message).put(note.error.field).put(note.error.value);
@@ -31,8 +26,10 @@ Result<Note> decode_note(std::string_view bytes) {
   note.helper = in.get<std::uint64_t>();
   note.pid = in.get<std::int32_t>();
   note.wait_status = in.get<std::int32_t>();
-  note.bytes = in.get<std::uint64_t>();
-  note.peak_processes = in.get<std::uint64_t>();
+  note.question = in.get<std::uint64_t>();
+  note.device = in.get<std::uint64_t>();
+  note.inode = in.get<std::uint64_t>();
+  note.found = in.get<bool>();
   note.left_files_in_tmp = in.get<bool>();
   note.landlock_abi = in.get<std::int32_t>();
   note.usage = in.get<struct rusage>();

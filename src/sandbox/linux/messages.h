@@ -18,19 +18,22 @@ namespace mayfly::sandbox {
 //   server → zygote   kConfigure  fds: root plan, detached mounts of the mapped sources
 //                     kPark       helper
 //                     kLaunch     call, helper (0: none); fds: call plan, stdin, stdout, stderr,
-//                     the
-//                                 call's channel, and on cgroup v2 the call's group
+//                                 the call's channel, its ledger, and on cgroup v2 the call's group
 //   zygote → server   kReady      stages
 //                     kParked     helper, pid
 //                     kFailed     call or helper (both 0: configuring), error
 //                     kLaunched   call; fds: pidfd of init
 //                     kEnded      call, wait status and resource usage of init and all below it
-//   init → server     kStarted    stages; fds: the seccomp listener
+//   init → server     kStarted    stages
 //                     kFailed     call 0, error, the stage's name in front of it
 //                     kExited     wait status of the program
-//                     kOverMemory, kOverCpu, kOverProcesses  what was seen
-//                     kDenied     bytes: how often; error: field the operation, value its target
+//                     kOverMemory, kOverCpu, kOverDisk, kOverProcesses: init ends the call; the
+//                                 ledger says more
+//                     kFindSocket question, device, inode: whose socket is that?
+//                     kSocketHere question (the server's), found
 //   server → init     kTerminate
+//                     kHaveSocket question (the server's), device, inode: is that one of yours?
+//                     kSocketFound question, found
 enum class Kind : std::uint8_t {
   kConfigure,
   kPark,
@@ -44,9 +47,13 @@ enum class Kind : std::uint8_t {
   kExited,
   kOverMemory,
   kOverCpu,
+  kOverDisk,
   kOverProcesses,
-  kDenied,
   kTerminate,
+  kFindSocket,
+  kSocketFound,
+  kHaveSocket,
+  kSocketHere,
 };
 
 struct Note {
@@ -55,8 +62,10 @@ struct Note {
   std::uint64_t helper = 0;
   std::int32_t pid = 0;
   std::int32_t wait_status = 0;
-  std::uint64_t bytes = 0;  // kOverMemory: what was seen; kExited: the peak that was seen
-  std::uint64_t peak_processes = 0;
+  std::uint64_t question = 0;  // the asker's number for it
+  std::uint64_t device = 0;    // of the file system, as the kernel's own dev_t
+  std::uint64_t inode = 0;
+  bool found = false;
   bool left_files_in_tmp = false;  // kExited
   std::int32_t landlock_abi = 0;   // kStarted: of the ruleset in force, 0 without one
   struct rusage usage {};

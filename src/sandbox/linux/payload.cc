@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -21,7 +22,6 @@
 #include "base/sys.h"
 #include "base/text.h"
 #include "sandbox/linux/init.h"
-#include "sandbox/linux/messages.h"
 
 // The child shares init's memory until it execs (CLONE_VM | CLONE_VFORK: nothing is copied,
 // measured 0.2 ms). So everything that it needs is laid out beforehand, and between clone and exec
@@ -37,7 +37,7 @@ struct Launch {
   const char* cwd;
   int standard[3];
   int host_proc;
-  int channel;
+  int messenger;  // takes the listener to init, which has a descriptor table of its own
   bool own_namespaces;
   int ruleset;                    // Landlock's, or -1
   std::uint64_t own_proc_access;  // what the ruleset allows below /proc/self; 0: no rule for it
@@ -45,10 +45,10 @@ struct Launch {
   const char* uid_map;
   const char* gid_map;
   struct rlimit processes;
+  struct rlimit cpu_seconds;
   const sock_fprog* filters;
   const bool* filter_listens;
   std::size_t filter_count;
-  iovec started;  // the kStarted message that carries the listener
   // Out: what failed, valid once the child has exec'd or exited.
   const char* failed_stage;
   int failed_errno;
@@ -94,7 +94,7 @@ bool reset_signals() {
   return syscall(SYS_rt_sigprocmask, SIG_SETMASK, &empty, nullptr, sizeof empty) == 0;
 }
 
-// The program's three streams, the channel, and the ruleset until it is enforced. Everything else
+// The program's three streams, the messenger, and the ruleset until it is enforced. Everything else
 // is really closed here, not only at exec: from now on paths are looked up that a caller chose, and
 // /proc/self/fd would lead through what init has open (CVE-2024-21626 was that).
 bool keep_only_streams(Launch& launch) {
@@ -102,14 +102,16 @@ bool keep_only_streams(Launch& launch) {
   for (int i = 0; i < 3; ++i) {
     if (dup2(launch.standard[i], i) < 0) return false;
   }
-  constexpr int kChannel = 3;
+  constexpr int kMessenger = 3;
   constexpr int kRuleset = 4;
   // Either may have the other's number: the first copy goes out of the way of both.
   const bool restricts = launch.ruleset >= 0;
   if (restricts) launch.ruleset = fcntl(launch.ruleset, F_DUPFD_CLOEXEC, kRuleset + 1);
-  if (launch.channel != kChannel && dup3(launch.channel, kChannel, O_CLOEXEC) < 0) return false;
-  launch.channel = kChannel;
-  unsigned next = kChannel + 1;
+  if (launch.messenger != kMessenger && dup3(launch.messenger, kMessenger, O_CLOEXEC) < 0) {
+    return false;
+  }
+  launch.messenger = kMessenger;
+  unsigned next = kMessenger + 1;
   if (restricts) {
     if (dup3(launch.ruleset, kRuleset, O_CLOEXEC) < 0) return false;
     launch.ruleset = kRuleset;
@@ -168,7 +170,8 @@ void exec_first(Launch& launch) {
 
 bool send_listener(const Launch& launch, int listener) {
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  iovec part = launch.started;
+  char something = 0;  // a message without data is taken for the end
+  iovec part{&something, sizeof something};
   msghdr header{};
   header.msg_iov = &part;
   header.msg_iovlen = 1;
@@ -179,17 +182,32 @@ bool send_listener(const Launch& launch, int listener) {
   rights->cmsg_type = SCM_RIGHTS;
   rights->cmsg_len = CMSG_LEN(sizeof listener);
   memcpy(CMSG_DATA(rights), &listener, sizeof listener);
-  return sendmsg(launch.channel, &header, MSG_NOSIGNAL) >= 0;
+  return sendmsg(launch.messenger, &header, MSG_NOSIGNAL) >= 0;
 }
 
+// Linux 5.19: once init has a notification, only a fatal signal ends the wait for its answer, so
+// that no call is done twice. Found by trying.
+constexpr unsigned kWaitKillableRecv = 1U << 5;
+
+long load_with_listener(const sock_fprog& filter) {
+  const long loaded = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                              SECCOMP_FILTER_FLAG_NEW_LISTENER | kWaitKillableRecv, &filter);
+  if (loaded >= 0 || errno != EINVAL) return loaded;
+  return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &filter);
+}
+
+// Between the filter with the listener and the program there are only calls that it allows: who
+// would answer them waits for this process.
 bool load_filters(const Launch& launch) {
   for (std::size_t i = 0; i < launch.filter_count; ++i) {
-    const unsigned flags = launch.filter_listens[i] ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0U;
-    const long loaded = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &launch.filters[i]);
-    if (loaded < 0) return false;
-    if (!launch.filter_listens[i]) continue;
-    if (!send_listener(launch, static_cast<int>(loaded))) return false;
-    close(static_cast<int>(loaded));
+    const sock_fprog& filter = launch.filters[i];
+    if (!launch.filter_listens[i]) {
+      if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0U, &filter) < 0) return false;
+      continue;
+    }
+    const long listener = load_with_listener(filter);
+    if (listener < 0 || !send_listener(launch, static_cast<int>(listener))) return false;
+    close(static_cast<int>(listener));
   }
   return true;
 }
@@ -207,6 +225,7 @@ int become_program(void* argument) {
   if (launch.own_namespaces) stage("user namespace", map_ids(launch));
   // Counted in this user namespace alone (user_namespaces(7), per-namespace limits: Linux 5.14).
   stage("process limit", setrlimit(RLIMIT_NPROC, &launch.processes) == 0);
+  stage("CPU limit", setrlimit(RLIMIT_CPU, &launch.cpu_seconds) == 0);
   stage("descriptors", keep_only_streams(launch));
   stage("signals", reset_signals());
   umask(022);
@@ -266,6 +285,16 @@ std::vector<std::string> candidates_of(const std::string& name, const std::strin
   return candidates;
 }
 
+// A backstop behind the watch, or the cgroup, that counts all processes together.
+struct rlimit cpu_seconds(const Limits& limits) {
+  struct rlimit inherited {};
+  ::getrlimit(RLIMIT_CPU, &inherited);
+  if (limits.cpu.count() == 0) return inherited;
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(limits.cpu).count();
+  const rlim_t soft = std::min(static_cast<rlim_t>(seconds) + 1, inherited.rlim_max);
+  return {soft, std::min(soft + 1, inherited.rlim_max)};
+}
+
 Error explain(const Launch& launch, const CallPlan& call) {
   const std::string stage = launch.failed_stage;
   if (stage == "exec") return not_started(call.argv.front(), launch.failed_errno);
@@ -282,8 +311,8 @@ Error explain(const Launch& launch, const CallPlan& call) {
 
 }  // namespace
 
-Result<pid_t> start_payload(const RootPlan& root, const CallPlan& call, const InitInputs& inputs,
-                            const Ruleset& ruleset) {
+Result<StartedProgram> start_payload(const RootPlan& root, const CallPlan& call,
+                                     const InitInputs& inputs, const Ruleset& ruleset) {
   const std::vector<std::string> paths = candidates_of(call.argv.front(), call.path, call.cwd);
   const std::vector<char*> candidates = pointers(paths);
   const std::vector<char*> argv = pointers(call.argv);
@@ -299,10 +328,7 @@ Result<pid_t> start_payload(const RootPlan& root, const CallPlan& call, const In
         {static_cast<unsigned short>(filter.bytes.size() / sizeof(sock_filter)), code});
     listens.push_back(filter.listener ? 1 : 0);
   }
-  Note started_note;
-  started_note.kind = Kind::kStarted;
-  started_note.landlock_abi = ruleset.abi;
-  std::string started = encode(started_note);
+  auto [ours, messenger] = TRY(sys::socketpair_seqpacket());
 
   Launch launch{};
   launch.candidates = candidates.data();
@@ -311,7 +337,7 @@ Result<pid_t> start_payload(const RootPlan& root, const CallPlan& call, const In
   launch.cwd = call.cwd.c_str();
   for (int i = 0; i < 3; ++i) launch.standard[i] = inputs.standard[i].get();
   launch.host_proc = inputs.host_proc.get();
-  launch.channel = inputs.channel.get();
+  launch.messenger = messenger.get();
   launch.own_namespaces = root.tier == Tier::kFull;
   launch.ruleset = ruleset.fd.get();
   if (!launch.own_namespaces) {
@@ -321,10 +347,10 @@ Result<pid_t> start_payload(const RootPlan& root, const CallPlan& call, const In
   launch.uid_map = uid_map.c_str();
   launch.gid_map = gid_map.c_str();
   launch.processes = {call.process_rlimit, call.process_rlimit};
+  launch.cpu_seconds = cpu_seconds(call.limits);
   launch.filters = filters.data();
   launch.filter_listens = reinterpret_cast<const bool*>(listens.data());
   launch.filter_count = filters.size();
-  launch.started = {started.data(), started.size()};
 
   constexpr std::size_t kStackBytes = 64 * 1024;
   void* stack = mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE,
@@ -337,7 +363,12 @@ Result<pid_t> start_payload(const RootPlan& root, const CallPlan& call, const In
   munmap(stack, kStackBytes);
   if (child < 0) return fail(system_error("clone the program", clone_errno));
   if (launch.failed_stage != nullptr) return fail(explain(launch, call));
-  return child;
+  StartedProgram program;
+  program.pid = child;
+  messenger.reset();
+  auto sent = TRY(sys::receive_message(ours.get()));
+  if (!sent.fds.empty()) program.listener = std::move(sent.fds.front());
+  return program;
 }
 
 }  // namespace mayfly::sandbox

@@ -11,12 +11,15 @@ namespace mayfly::sandbox {
 struct InitInputs;
 struct Ruleset;
 
+struct StartedProgram {
+  pid_t pid = 0;
+  OwnedFd listener;  // of its filters' notifications, if one of them has any
+};
+
 // Starts the program of `call` as a child of init: in a user namespace of its own that owns
 // nothing, without capabilities, under `ruleset` and the filters of `root`, with only its three
-// standard streams.
-// Returns when the program runs. If a filter has a listener, it is sent to the server as the
-// descriptor of an otherwise empty kStarted message before the program's first instruction.
-Result<pid_t> start_payload(const RootPlan& root, const CallPlan& call, const InitInputs& inputs,
-                            const Ruleset& ruleset);
+// standard streams. Returns when the program runs.
+Result<StartedProgram> start_payload(const RootPlan& root, const CallPlan& call,
+                                     const InitInputs& inputs, const Ruleset& ruleset);
 
 }  // namespace mayfly::sandbox

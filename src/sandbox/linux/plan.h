@@ -98,6 +98,9 @@ struct CallPlan {
   Limits limits;
   std::uint64_t process_rlimit = 0;  // RLIMIT_NPROC of the program's own user namespace
   std::string private_directory;     // host path, of Tier::kLandlock: writable, gone afterwards
+  // What init has to watch, since no cgroup does it. Disk is always watched.
+  bool watch_memory = true;
+  bool watch_cpu = true;
 
   bool operator==(const CallPlan&) const = default;
 };

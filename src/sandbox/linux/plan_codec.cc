@@ -129,6 +129,7 @@ std::string encode(const CallPlan& plan) {
       .put(plan.limits)
       .put(plan.process_rlimit)
       .put(plan.private_directory);
+  out.put(plan.watch_memory).put(plan.watch_cpu);
   return out.take();
 }
 
@@ -142,6 +143,8 @@ Result<CallPlan> decode_call_plan(std::string_view bytes) {
   plan.limits = in.get<Limits>();
   plan.process_rlimit = in.get<std::uint64_t>();
   plan.private_directory = in.get<std::string>();
+  plan.watch_memory = in.get<bool>();
+  plan.watch_cpu = in.get<bool>();
   return complete(in, std::move(plan));
 }
 

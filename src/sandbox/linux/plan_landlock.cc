@@ -127,6 +127,7 @@ Result<RootPlan> plan_landlock_root(const Policy& policy, const Surroundings& su
   }
   for (const char* path : kDevices) plan.landlock.push_back({path, Reach::kDevice});
   FilterOptions options;
+  options.tracing = policy.tracing;
   options.namespaces = Namespaces::kHosts;
   plan.filters = TRY(compile_filters(options));
   return plan;

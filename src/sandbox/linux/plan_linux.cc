@@ -236,7 +236,7 @@ Result<RootPlan> RootPlanner::make() {
   add_generated();
   add_protection();
   add_landlock();
-  plan_.filters = TRY(compile_filters());
+  plan_.filters = TRY(compile_filters({.tracing = policy_.tracing}));
   return std::move(plan_);
 }
 

@@ -1,17 +1,14 @@
 #include "sandbox/linux/running_call.h"
 
-#include <linux/seccomp.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <cstring>
 
 #include "base/sys.h"
 #include "base/text.h"
-#include "sandbox/linux/syscall_text.h"
 
 namespace mayfly::sandbox {
 namespace {
@@ -19,6 +16,29 @@ namespace {
 constexpr std::size_t kMaxViolationKinds = 100;
 // How long after KILL a call is answered although something of it does not die.
 constexpr milliseconds kPatience{2000};
+
+Violation violation_of(const Finding& finding, const std::string& profile) {
+  Violation violation;
+  violation.kind = finding.kind;
+  violation.operation = text::one_line(finding.operation);
+  violation.target = text::one_line(finding.target);
+  const char* name = ::strerrorname_np(finding.error);
+  violation.errno_name = name != nullptr ? name : "";
+  violation.count = finding.count;
+  switch (finding.rule) {
+    case BrokenRule::kSystemCalls:
+      violation.rule = profile + ": system calls";
+      violation.remedy = "No profile allows this call; use a way that does without it";
+      break;
+    case BrokenRule::kUnixSockets:
+      violation.rule = profile + ": unix sockets";
+      violation.remedy =
+          "Only sockets made by this sandbox or by a job of yours answer: start the "
+          "server in this call, or as a job";
+      break;
+  }
+  return violation;
+}
 
 const char* const kLayers[] = {
     "user namespace",  "mount namespace",      "pid namespace",    "network namespace",
@@ -54,6 +74,7 @@ void RunningCall::end(EndedBy reason, std::optional<milliseconds> grace) {
   if (!killed_for.has_value()) killed_for = reason;
   terminate_at.reset();
   look_at_cpu.reset();
+  look_at_forks.reset();
   if (!grace.has_value()) return kill_now();
   Note terminate;
   terminate.kind = Kind::kTerminate;
@@ -70,11 +91,12 @@ void RunningCall::look_at_cpu_time(TimePoint now) {
 }
 
 void RunningCall::look_at_cgroup() {
-  for (const int fd : cgroup->event_fds()) cgroup->acknowledge(fd);
-  const CgroupUsage seen = cgroup->usage();
-  if (seen.memory_kills > 0) return end(EndedBy::kMemory, std::nullopt);
+  const CgroupEvents events = cgroup->take_events();
+  if (events.out_of_memory) return end(EndedBy::kMemory, std::nullopt);
   // A program that is refused more often than it may have processes does nothing but fork.
-  if (seen.refused_forks > limits.processes) end(EndedBy::kPids, std::nullopt);
+  if (events.refused_fork && cgroup->usage().refused_forks > limits.processes) {
+    end(EndedBy::kPids, std::nullopt);
+  }
 }
 
 void RunningCall::record(Violation violation) {
@@ -105,21 +127,18 @@ void RunningCall::take_note(const Note& note) {
     case Kind::kExited:
       program_status = note.wait_status;
       left_files_in_tmp = note.left_files_in_tmp;
-      [[fallthrough]];
+      break;
     case Kind::kOverMemory:
-      watched_peak = std::max(watched_peak, note.bytes);
-      watched_processes = std::max(watched_processes, note.peak_processes);
-      if (note.kind == Kind::kOverMemory && !killed_for.has_value()) killed_for = EndedBy::kMemory;
+      if (!killed_for.has_value()) killed_for = EndedBy::kMemory;
       break;
     case Kind::kOverCpu:
       if (!killed_for.has_value()) killed_for = EndedBy::kCpu;
       break;
-    case Kind::kOverProcesses:
-      watched_processes = std::max(watched_processes, note.peak_processes);
-      if (!killed_for.has_value()) killed_for = EndedBy::kPids;
+    case Kind::kOverDisk:
+      if (!killed_for.has_value()) killed_for = EndedBy::kDisk;
       break;
-    case Kind::kDenied:
-      record(denied_call({note.error.field, note.error.value}, note.bytes));
+    case Kind::kOverProcesses:
+      if (!killed_for.has_value()) killed_for = EndedBy::kPids;
       break;
     case Kind::kEnded:
       ended = note;
@@ -127,32 +146,6 @@ void RunningCall::take_note(const Note& note) {
     default:
       break;
   }
-}
-
-void RunningCall::answer_notification() {
-  seccomp_notif request{};
-  if (::ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_RECV, &request) < 0) {
-    if (errno != EINTR && errno != ENOENT) listener.reset();
-    return;
-  }
-  seccomp_notif_resp response{};
-  response.id = request.id;
-  response.error = -EPERM;
-  (void)::ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_SEND, &response);
-  if (is_routine_probe(request.data)) return;
-  record(denied_call(describe_call(request.data), 1));
-}
-
-Violation RunningCall::denied_call(CallText text, std::uint64_t times) const {
-  Violation violation;
-  violation.kind = ViolationKind::kSyscall;
-  violation.operation = std::move(text.operation);
-  violation.target = std::move(text.target);
-  violation.rule = policy->profile + ": system calls";
-  violation.errno_name = "EPERM";
-  violation.remedy = "No profile allows this call; use a way that does without it";
-  violation.count = times;
-  return violation;
 }
 
 Violation RunningCall::refused_forks() const {
@@ -168,7 +161,7 @@ Violation RunningCall::refused_forks() const {
   return violation;
 }
 
-void RunningCall::add_usage(Report& report) const {
+void RunningCall::add_usage(Report& report, const WatchedUsage& watched) const {
   Usage& usage = report.usage;
   const auto missing = [&report](const char* what, std::string why) {
     report.unavailable.push_back({what, std::move(why)});
@@ -176,23 +169,28 @@ void RunningCall::add_usage(Report& report) const {
   if (ended.has_value()) {
     const struct rusage& used = ended->usage;
     constexpr std::uint64_t kBlock = 512;  // getrusage(2): ru_inblock, ru_oublock
-    usage.user = since_epoch(used.ru_utime);
-    usage.system = since_epoch(used.ru_stime);
+    // Of processes that were killed together with init the kernel does not tell what they used.
+    usage.user = std::max(since_epoch(used.ru_utime), microseconds(watched.user_us));
+    usage.system = std::max(since_epoch(used.ru_stime), microseconds(watched.system_us));
     usage.voluntary_switches = count(used.ru_nvcsw);
     usage.involuntary_switches = count(used.ru_nivcsw);
     usage.minor_faults = count(used.ru_minflt);
     usage.major_faults = count(used.ru_majflt);
     usage.bytes_read = count(used.ru_inblock) * kBlock;
     usage.bytes_written = count(used.ru_oublock) * kBlock;
-    usage.peak_memory_bytes = std::max(watched_peak, count(used.ru_maxrss) << 10);
+    usage.disk_bytes = std::max(watched.disk_bytes, *usage.bytes_written);
+    usage.peak_memory_bytes = std::max(watched.peak_memory_bytes, count(used.ru_maxrss) << 10);
   }
-  if (watched_processes > 0) usage.peak_processes = watched_processes;
+  if (watched.peak_processes > 0) usage.peak_processes = watched.peak_processes;
   if (cgroup_usage.has_value()) {
     const CgroupUsage& seen = *cgroup_usage;
     if (seen.user) usage.user = *seen.user;
     if (seen.system) usage.system = *seen.system;
     if (seen.bytes_read) usage.bytes_read = seen.bytes_read;
-    if (seen.bytes_written) usage.bytes_written = seen.bytes_written;
+    // What a group counts has reached the disk; the rest is on its way, and counts as written too.
+    if (seen.bytes_written) {
+      usage.bytes_written = std::max(usage.bytes_written.value_or(0), *seen.bytes_written);
+    }
     if (seen.peak_memory_bytes) usage.peak_memory_bytes = seen.peak_memory_bytes;
     // Init is not the program's.
     if (seen.peak_processes)
@@ -236,7 +234,10 @@ void RunningCall::add_limits(Report& report) const {
             ? "watch at 10 Hz"
             : by(enforcement.processes));
   limit("output_bytes", limits.output_bytes, output_total, end == EndedBy::kOutput, "supervisor");
-  limit("file_bytes", limits.file_bytes, std::nullopt, false, "rlimit");
+  const bool over_disk = limits.disk_bytes != 0 && usage.disk_bytes.value_or(0) > limits.disk_bytes;
+  limit("disk_bytes", limits.disk_bytes, usage.disk_bytes, over_disk, "watch at 10 Hz");
+  limit("file_bytes", limits.file_bytes, std::nullopt, report.signal.value_or(0) == SIGXFSZ,
+        "rlimit");
   if (limits.io_bytes_per_second != 0) {
     limit("io_bytes_per_second", limits.io_bytes_per_second, std::nullopt, false,
           by(enforcement.io));
@@ -255,14 +256,18 @@ Report RunningCall::report() const {
   report.policy_digest = policy_digest;
   report.out = streams[0];
   report.err = streams[1];
-  report.violations = violations;
-  report.violations_total = violations_total;
+  const LedgerContent seen = ledger.has_value() ? ledger->read() : LedgerContent();
+  for (const Finding& finding : seen.findings) {
+    report.violations.push_back(violation_of(finding, policy->profile));
+  }
+  report.violations.insert(report.violations.end(), violations.begin(), violations.end());
+  report.violations_total = seen.total + violations_total;
   report.left_files_in_tmp = left_files_in_tmp;
   report.lingering = lingering;
   report.usage.setup = stages;
   report.usage.wall = std::chrono::duration_cast<microseconds>(finished - began);
 
-  add_usage(report);
+  add_usage(report, seen.usage);
 
   if (failure.has_value() && (!killed_for.has_value() || !started)) {
     report.ended_by = killed_for.value_or(EndedBy::kSetup);

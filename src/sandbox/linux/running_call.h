@@ -10,9 +10,9 @@
 #include "base/fd.h"
 #include "sandbox/engine.h"
 #include "sandbox/linux/enforcement.h"
+#include "sandbox/linux/ledger.h"
 #include "sandbox/linux/messages.h"
 #include "sandbox/linux/plan.h"
-#include "sandbox/linux/syscall_text.h"
 #include "sandbox/protected_paths.h"
 
 namespace mayfly::sandbox {
@@ -35,24 +35,26 @@ struct RunningCall {
   OwnedFd output[2];  // read ends of stdout and stderr
   std::array<std::shared_ptr<OutputStream>, 2> streams;
   std::uint64_t output_total = 0;
-  OwnedFd channel;   // to init
-  OwnedFd pidfd;     // of init, once it is launched
-  OwnedFd listener;  // seccomp notifications, once the program is about to start
-  pid_t init = 0;    // as the host numbers it
+  OwnedFd channel;  // to init; never blocks
+  OwnedFd pidfd;    // of init, once it is launched
+  pid_t init = 0;   // as the host numbers it
   std::unique_ptr<CallCgroup> cgroup;
   std::shared_ptr<void> private_directory;  // of Tier::kLandlock: removed when let go
+  // What init sees and denies, at any moment (ledger.h).
+  std::optional<LedgerReader> ledger;
 
   // What others want of the call before the loop has it; done when it does.
   std::vector<std::function<void(RunningCall&)>> deferred;
 
   TimePoint accepted;
-  TimePoint began;                        // launched
-  TimePoint finished;                     // set once init is reaped
-  std::optional<TimePoint> terminate_at;  // TERM, unless something else ends it sooner
-  std::optional<TimePoint> kill_at;       // KILL
-  std::optional<TimePoint> give_up_at;    // then it is answered although it has not died
-  std::optional<TimePoint> look_at_cpu;   // no sooner can the limit have been reached
-  std::optional<EndedBy> killed_for;      // why we end it, once we do
+  TimePoint began;                         // launched
+  TimePoint finished;                      // set once init is reaped
+  std::optional<TimePoint> terminate_at;   // TERM, unless something else ends it sooner
+  std::optional<TimePoint> kill_at;        // KILL
+  std::optional<TimePoint> give_up_at;     // then it is answered although it has not died
+  std::optional<TimePoint> look_at_cpu;    // no sooner can the limit have been reached
+  std::optional<TimePoint> look_at_forks;  // cgroup v1 does not tell of refused ones by itself
+  std::optional<EndedBy> killed_for;       // why we end it, once we do
 
   bool started = false;
   bool answered = false;                       // its observer was told; its place is still taken
@@ -60,8 +62,6 @@ struct RunningCall {
   std::optional<Note> ended;                   // of init
   std::optional<Error> failure;
   std::optional<CgroupUsage> cgroup_usage;
-  std::uint64_t watched_peak = 0;
-  std::uint64_t watched_processes = 0;
   bool left_files_in_tmp = false;
   Tier tier = Tier::kFull;
   int landlock_abi = 0;  // of the ruleset that the program runs under
@@ -82,15 +82,12 @@ struct RunningCall {
   void look_at_cgroup();
   void record(Violation violation);
   void take_note(const Note& note);
-  // Answers one notification of the seccomp listener: EPERM, and a line in the receipt.
-  void answer_notification();
   Report report() const;
 
  private:
-  void add_usage(Report& report) const;
+  void add_usage(Report& report, const WatchedUsage& watched) const;
   void add_limits(Report& report) const;
   Violation refused_forks() const;
-  Violation denied_call(CallText text, std::uint64_t times) const;
 };
 
 }  // namespace mayfly::sandbox

@@ -76,22 +76,32 @@ Status allow_narrowed(Context& context) {
 }
 
 Result<std::string> compile_allowlist(const FilterOptions& options) {
-  Context context(seccomp_init(SCMP_ACT_NOTIFY), seccomp_release);
+  const bool supervised = options.supervision == Supervision::kInit;
+  const bool narrowed = options.namespaces == Namespaces::kHosts;
+  const std::uint32_t otherwise = supervised ? SCMP_ACT_NOTIFY : SCMP_ACT_ERRNO(EPERM);
+  Context context(seccomp_init(otherwise), seccomp_release);
   if (context == nullptr) return fail(system_error("libseccomp: init", ENOMEM));
   TRY(checked(seccomp_attr_set(context.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS),
               "foreign architectures"));
   // A binary tree: what counts is the number of instructions run for a call, not their total.
   TRY(checked(seccomp_attr_set(context.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2), "optimize"));
   for (const SyscallGroup& group : allowed_groups()) {
+    if (!options.tracing && group.name == std::string_view(kTracingGroup)) continue;
     for (const AllowedCall& call : group.calls) {
-      if (options.namespaces == Namespaces::kHosts && is_narrowed(call.name)) continue;
-      TRY(allow(context, call));
+      if (!narrowed || !is_narrowed(call.name)) TRY(allow(context, call));
     }
   }
-  if (options.namespaces == Namespaces::kHosts) TRY(allow_narrowed(context));
+  if (narrowed) {
+    TRY(allow_narrowed(context));
+  } else if (supervised) {
+    for (const AllowedCall& call : calls_needing_supervisor()) TRY(allow(context, call));
+  } else {
+    for (const char* name : supervised_calls()) TRY(allow(context, {name, {}}));
+  }
   for (const DeniedCall& call : unreported_calls()) {
     const int number = seccomp_syscall_resolve_name(call.name);
-    if (!exists(number)) continue;
+    // libseccomp refuses a rule that says what would be answered anyway.
+    if (!exists(number) || action(call.answer) == otherwise) continue;
     TRY(checked(seccomp_rule_add(context.get(), action(call.answer), number, 0), call.name));
   }
   return export_program(context);
@@ -189,7 +199,8 @@ int newest_known_call() {
 Result<std::vector<FilterProgram>> compile_filters(const FilterOptions& options) {
   std::vector<FilterProgram> filters;
   filters.push_back({Tail().compile(options), false});
-  filters.push_back({TRY_TO("compile the allowlist", compile_allowlist(options)), true});
+  filters.push_back({TRY_TO("compile the allowlist", compile_allowlist(options)),
+                     options.supervision == Supervision::kInit});
   return filters;
 }
 

@@ -7,6 +7,12 @@
 
 namespace mayfly::sandbox {
 
+// Who answers for calls that no row of the tables allows.
+enum class Supervision {
+  kInit,  // a notification to the supervisor in init
+  kNone,  // nobody: EPERM from the kernel, unreported, and no local sockets but pairs
+};
+
 // Whose namespaces the program lives in.
 enum class Namespaces {
   kOwn,
@@ -14,21 +20,22 @@ enum class Namespaces {
 };
 
 struct FilterOptions {
+  bool tracing = true;  // the program may trace its own descendants
+  Supervision supervision = Supervision::kInit;
   Namespaces namespaces = Namespaces::kOwn;
 };
 
 // The filters of a policy, compiled, in the order in which they are loaded; the kernel runs all of
 // them and takes the severest answer (seccomp(2)).
 //
-//  1. The allowlist, by libseccomp: what syscall_rules.h allows is allowed; what it lists as quiet
-//     or absent is answered at once; everything else goes to the listener, whose supervisor always
-//     answers EPERM and never lets a call go on. Another architecture's calls kill (int 0x80, x32).
-//  2. The tail, by hand, since it compares what libseccomp cannot: ENOSYS for calls younger than
-//  the
-//     tables, EPERM for the two ioctls that type into a terminal.
+//  1. The tail, by hand, since it compares what libseccomp cannot: ENOSYS for calls younger than
+//     the tables, EPERM for the two ioctls that type into a terminal and for calls aimed at init.
+//  2. The allowlist, by libseccomp: what syscall_rules.h allows is allowed; what it lists as quiet
+//     or absent is answered at once; everything else goes to the listener, whose supervisor
+//     answers. Another architecture's calls kill (int 0x80, x32).
 //
 // If the listener's owner is gone, the kernel answers ENOSYS to what would be reported: closed.
-Result<std::vector<FilterProgram>> compile_filters(const FilterOptions& options = {});
+Result<std::vector<FilterProgram>> compile_filters(const FilterOptions& options);
 
 // The highest system call number that the tables were made for.
 int newest_known_call();

@@ -27,6 +27,13 @@ constexpr std::uint64_t kNewNamespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_N
                                          CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
 
 ArgumentRule is(unsigned argument, std::uint64_t value) { return {argument, kAll32, value}; }
+
+// Of local sockets, those that reach nobody before `connect`. A datagram socket sends to any path,
+// with every message, without connecting (SOCK_RAW is another name of it: unix_create()).
+constexpr std::uint64_t kSocketType = kAll32 & ~std::uint64_t{SOCK_CLOEXEC | SOCK_NONBLOCK};
+ArgumentRule stream(unsigned argument) { return {argument, kSocketType, SOCK_STREAM}; }
+ArgumentRule packets(unsigned argument) { return {argument, kSocketType, SOCK_SEQPACKET}; }
+
 ArgumentRule lacks(unsigned argument, std::uint64_t bits) { return {argument, bits, 0}; }
 
 std::vector<AllowedCall> plain(std::initializer_list<const char*> names) {
@@ -70,7 +77,7 @@ std::vector<SyscallGroup> make_groups() {
   return {
       {"files", plain({
             "access", "chdir", "close", "close_range", "copy_file_range", "dup", "dup2", "dup3",
-            "faccessat", "faccessat2", "fadvise64", "fallocate", "fchdir", "fchown", "fchownat",
+            "faccessat", "faccessat2", "fadvise64", "fchdir", "fchown", "fchownat",
             "fcntl", "fdatasync", "fgetxattr", "flistxattr", "flock", "fremovexattr", "fsetxattr",
             "fstat", "fstatfs", "fsync", "ftruncate", "futimesat", "getcwd", "getdents",
             "getdents64", "getxattr", "inotify_add_watch", "inotify_init", "inotify_init1",
@@ -127,7 +134,7 @@ std::vector<SyscallGroup> make_groups() {
                             {"personality", {is(0, ADDR_NO_RANDOMIZE)}},
                             {"seccomp", {lacks(1, SECCOMP_FILTER_FLAG_NEW_LISTENER)}},
                         }},
-      {"tracing", plain({
+      {kTracingGroup, plain({
             "kcmp", "process_vm_readv", "process_vm_writev", "ptrace"})},
       {"waiting",
        plain({
@@ -143,13 +150,14 @@ std::vector<SyscallGroup> make_groups() {
             "timerfd_gettime", "timerfd_settime", "times"})},
       {"sockets",
        plain({
-            "accept", "accept4", "bind", "connect", "getpeername", "getsockname", "getsockopt",
+            "accept", "accept4", "bind", "getpeername", "getsockname", "getsockopt",
             "listen", "recvfrom", "recvmmsg", "recvmsg", "sendmmsg", "sendmsg", "sendto",
             "setsockopt", "shutdown"}) +
            internet_sockets() +
            // What getifaddrs(3) asks. Everything else of netlink configures.
            std::vector<AllowedCall>{{"socket", {is(0, AF_NETLINK), is(2, NETLINK_ROUTE)}},
-                                    {"socketpair", {is(0, AF_UNIX)}}}},
+                                    {"socketpair", {is(0, AF_UNIX), stream(1)}},
+                                    {"socketpair", {is(0, AF_UNIX), packets(1)}}}},
       {"ipc", plain({
             "mq_getsetattr", "mq_notify", "mq_open", "mq_timedreceive", "mq_timedsend",
             "mq_unlink", "msgctl", "msgget", "msgrcv", "msgsnd", "semctl", "semget", "semop",
@@ -229,7 +237,20 @@ const std::vector<NarrowedCall>& narrowed_calls() {
       {"lremovexattr", {}},
       {"fremovexattr", {}},
       {"inotify_add_watch", {}},
+      // Of what is written here nobody counts blocks.
+      {"fallocate", {{}}},
   };
+  return calls;
+}
+
+const std::vector<const char*>& supervised_calls() {
+  static const std::vector<const char*> calls = {"connect", "fallocate"};
+  return calls;
+}
+
+const std::vector<AllowedCall>& calls_needing_supervisor() {
+  static const std::vector<AllowedCall> calls = {{"socket", {is(0, AF_UNIX), stream(1)}},
+                                                 {"socket", {is(0, AF_UNIX), packets(1)}}};
   return calls;
 }
 

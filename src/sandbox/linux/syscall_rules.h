@@ -40,6 +40,18 @@ struct SyscallGroup {
 };
 
 const std::vector<SyscallGroup>& allowed_groups();
+
+// The group that a policy without tracing does without.
+inline constexpr const char* kTracingGroup = "tracing";
+
+// Calls that always go to the supervisor, which does them for the program or lets them go on
+// (supervisor.h).
+// Where there is none they are allowed.
+const std::vector<const char*>& supervised_calls();
+// What is allowed only where a supervisor looks at `connect`: no namespace keeps a local socket
+// from reaching the host's socket files.
+const std::vector<AllowedCall>& calls_needing_supervisor();
+
 const std::vector<DeniedCall>& unreported_calls();
 
 // Where a sandbox shares the host's namespaces, these rows are the only ones of their calls. A call

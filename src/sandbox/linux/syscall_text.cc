@@ -114,10 +114,4 @@ CallText describe_call(const seccomp_data& data) {
   return text;
 }
 
-bool is_routine_probe(const seccomp_data& data) {
-  // glibc asks nscd before it reads /etc/passwd, with exactly these flags.
-  constexpr std::uint64_t kNscd = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
-  return data.nr == SYS_socket && data.args[0] == AF_UNIX && data.args[1] == kNscd;
-}
-
 }  // namespace mayfly::sandbox

@@ -14,7 +14,4 @@ struct CallText {
 };
 CallText describe_call(const seccomp_data& data);
 
-// Whether a denial is what libraries provoke on every start, and so says nothing about the program.
-bool is_routine_probe(const seccomp_data& data);
-
 }  // namespace mayfly::sandbox

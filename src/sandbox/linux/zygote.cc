@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/sys.h"
+#include "sandbox/host_probe.h"
 #include "sandbox/linux/descendants.h"
 #include "sandbox/linux/init.h"
 #include "sandbox/linux/landlock_init.h"
@@ -31,11 +32,11 @@ namespace {
 
 constexpr std::size_t kMaxPlan = 64U << 20;
 constexpr milliseconds kPatience{2000};
-constexpr std::size_t kLaunchFds = 5;  // of every launch; a group of cgroup v2 comes after them
+constexpr std::size_t kLaunchFds = 6;  // of every launch; a group of cgroup v2 comes after them
 
 // A child of the zygote's that waits in the control groups of one call for that call (cgroup v1:
-// there is no CLONE_INTO_CGROUP, and moving a running init costs some 10 ms). It clones the init as
-// its own sibling, the zygote's child, and ends.
+// there is no CLONE_INTO_CGROUP, and moving a running init costs some 10 ms). It clones the init
+// as its own sibling, the zygote's child, and ends.
 struct Helper {
   pid_t pid = 0;
   OwnedFd orders;
@@ -66,12 +67,14 @@ class Zygote {
   void reap();
   void end_all();
   std::set<pid_t> spared() const;
-  void tell(const Note& note, std::span<const int> fds = {}) const {
-    (void)sys::send_message(control_.get(), encode(note), fds);
+  // A server that cannot be told would wait for ever: it hears our end instead.
+  void tell(const Note& note, std::span<const int> fds = {}) {
+    if (!sys::send_message(control_.get(), encode(note), fds)) deaf_ = true;
   }
-  void tell_failure(const Note& request, Error error) const;
+  void tell_failure(const Note& request, Error error);
 
   OwnedFd control_;
+  bool deaf_ = false;  // the server does not hear what we tell it
   OwnedFd signals_;
   OwnedFd host_proc_;
   sys::Pipe life_;  // its write end is held by the zygote alone: init sees when it is gone
@@ -80,7 +83,7 @@ class Zygote {
   std::map<std::uint64_t, Helper> helpers_;
 };
 
-void Zygote::tell_failure(const Note& request, Error error) const {
+void Zygote::tell_failure(const Note& request, Error error) {
   Note note;
   note.kind = Kind::kFailed;
   note.call = request.call;
@@ -113,9 +116,8 @@ Status write_proc(const char* path, const std::string& text) {
 Status Zygote::enter_user_namespace() const {
   auto entered = sys::unshare(CLONE_NEWUSER);
   if (!entered) {
-    Error error = std::move(entered).error();
-    error.code = ErrorCode::kHostCannotEnforce;
-    return fail(std::move(error).with_remedy(
+    return fail(cannot_enforce(
+        std::move(entered).error(),
         "Allow unprivileged user namespaces on this host: sysctl user.max_user_namespaces, "
         "kernel.unprivileged_userns_clone or kernel.apparmor_restrict_unprivileged_userns; in a "
         "container, allow the system calls unshare and clone. Or accept less isolation: --tier "
@@ -181,11 +183,13 @@ Status Zygote::configure(sys::Message& message) {
 }
 
 void Zygote::run_init(sys::Message& message) {
+  ::prctl(PR_SET_NAME, "mayfly-init", 0, 0, 0);
   life_.write.reset();
   InitInputs inputs;
   inputs.call_plan = std::move(message.fds[0]);
   for (int i = 0; i < 3; ++i) inputs.standard[i] = std::move(message.fds[std::size_t(i) + 1]);
   inputs.channel = std::move(message.fds[4]);
+  inputs.ledger = std::move(message.fds[5]);
   inputs.host_proc = std::move(host_proc_);
   inputs.zygote_life = std::move(life_.read);
   if (plan_.tier == Tier::kLandlock) landlock_init_main(plan_, std::move(inputs));
@@ -206,6 +210,7 @@ void Zygote::wait_parked(const OwnedFd& orders) {
   signals_.reset();
   life_.write.reset();
   helpers_.clear();
+  ::prctl(PR_SET_NAME, "mayfly-parked", 0, 0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   struct pollfd life {
     life_.read.get(), POLLIN, 0
@@ -345,7 +350,7 @@ int Zygote::serve() {
   sigaddset(&children, SIGCHLD);
   signals_.reset(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
 
-  while (true) {
+  while (!deaf_) {
     struct pollfd events[2] = {{control_.get(), POLLIN, 0}, {signals_.get(), POLLIN, 0}};
     if (::poll(events, 2, -1) < 0 && errno != EINTR) break;
     if (events[1].revents != 0) {

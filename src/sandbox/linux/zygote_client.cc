@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,6 +9,8 @@
 #include <cerrno>
 
 #include "base/sys.h"
+#include "sandbox/host_probe.h"
+#include "sandbox/linux/helper_process.h"
 #include "sandbox/linux/id_mapping.h"
 #include "sandbox/linux/messages.h"
 #include "sandbox/linux/root_builder.h"
@@ -18,9 +18,6 @@
 namespace mayfly::sandbox {
 namespace {
 
-constexpr const char* kZygoteName = "mayfly-zygote";
-constexpr int kControlFd = 3;
-constexpr int kProgramFd = 4;
 constexpr std::size_t kMaxProgramBytes = 256U << 20;
 
 // This program as a sealed file in memory. What execs in a sandbox can reach its own /proc/self/exe
@@ -32,46 +29,6 @@ Result<OwnedFd> own_program() {
   const std::string bytes = TRY(sys::read_file(file.get(), kMaxProgramBytes));
   return sys::memfd_program("mayfly", bytes);
 }
-
-class SpawnSetup {
- public:
-  SpawnSetup() {
-    ::posix_spawn_file_actions_init(&actions_);
-    ::posix_spawnattr_init(&attributes_);
-  }
-  SpawnSetup(const SpawnSetup&) = delete;
-  SpawnSetup& operator=(const SpawnSetup&) = delete;
-  ~SpawnSetup() {
-    ::posix_spawn_file_actions_destroy(&actions_);
-    ::posix_spawnattr_destroy(&attributes_);
-  }
-  Result<pid_t> spawn(int control, int program) {
-    ::posix_spawn_file_actions_adddup2(&actions_, control, kControlFd);
-    ::posix_spawn_file_actions_adddup2(&actions_, program, kProgramFd);
-    for (const int fd : {0, 1, 2}) {
-      ::posix_spawn_file_actions_addopen(&actions_, fd, "/dev/null", O_RDWR, 0);
-    }
-    ::posix_spawn_file_actions_addclosefrom_np(&actions_, kProgramFd + 1);
-    sigset_t all;
-    sigfillset(&all);
-    ::posix_spawnattr_setsigmask(&attributes_, &all);
-    ::posix_spawnattr_setsigdefault(&attributes_, &all);
-    ::posix_spawnattr_setflags(&attributes_,
-                               POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
-    std::string name = kZygoteName;
-    const std::string path = "/proc/self/fd/" + std::to_string(kProgramFd);
-    char* argv[] = {name.data(), nullptr};
-    char* envp[] = {nullptr};
-    pid_t pid = 0;
-    const int failed = ::posix_spawn(&pid, path.c_str(), &actions_, &attributes_, argv, envp);
-    if (failed != 0) return fail(system_error("posix_spawn of a zygote", failed));
-    return pid;
-  }
-
- private:
-  posix_spawn_file_actions_t actions_;
-  posix_spawnattr_t attributes_;
-};
 
 // What root opens for a zygote that will not be root any more.
 Result<std::vector<OwnedFd>> detach_all(const RootPlan& plan) {
@@ -96,8 +53,8 @@ Result<std::vector<OwnedFd>> detach_all(const RootPlan& plan) {
 // Root of a container may be root in name alone.
 Error explain_root(Error error) {
   if (error.os_errno != EPERM || !error.remedy.empty()) return error;
-  error.code = ErrorCode::kHostCannotEnforce;
-  return std::move(error).with_remedy(
+  return cannot_enforce(
+      std::move(error),
       "This root may not mount (a container?): run Mayfly as an ordinary user, give it "
       "CAP_SYS_ADMIN, or accept less isolation: --tier landlock");
 }
@@ -106,16 +63,11 @@ Error explain_root(Error error) {
 
 Result<std::unique_ptr<ZygoteProcess>> spawn_zygote() {
   const OwnedFd copy = TRY_TO("copy this program into memory", own_program());
-  auto [ours, theirs] = TRY(sys::socketpair_seqpacket());
-  // A descriptor that has the number already would stay close-on-exec, or be overwritten.
-  const auto above = [](int fd) { return OwnedFd(::fcntl(fd, F_DUPFD_CLOEXEC, kProgramFd + 1)); };
-  const OwnedFd control = above(theirs.get());
-  const OwnedFd program = above(copy.get());
-  const pid_t pid = TRY(SpawnSetup().spawn(control.get(), program.get()));
+  HelperProcess process = TRY(spawn_helper(kZygoteName, copy));
   auto zygote = std::make_unique<ZygoteProcess>();
-  zygote->control = std::move(ours);
-  zygote->pidfd = TRY(sys::pidfd_open(pid));
-  zygote->pid = pid;
+  zygote->control = std::move(process.control);
+  zygote->pidfd = std::move(process.pidfd);
+  zygote->pid = process.pid;
   return zygote;
 }
 
@@ -147,8 +99,8 @@ Status park(const ZygoteProcess& zygote, std::uint64_t helper) {
 }
 
 Status launch(const ZygoteProcess& zygote, std::uint64_t call, const LaunchFds& fds, Birth birth) {
-  std::vector<int> numbers = {fds.call_plan.get(), fds.standard[0].get(), fds.standard[1].get(),
-                              fds.standard[2].get(), fds.channel.get()};
+  std::vector<int> numbers = {fds.call_plan.get(),   fds.standard[0].get(), fds.standard[1].get(),
+                              fds.standard[2].get(), fds.channel.get(),     fds.ledger.get()};
   if (birth.cgroup >= 0) numbers.push_back(birth.cgroup);
   Note note;
   note.kind = Kind::kLaunch;
@@ -174,11 +126,5 @@ void end_zygote(const ZygoteProcess& zygote) {
 }
 
 Result<std::unique_ptr<Prestart>> prestart() { return TRY(spawn_zygote()); }
-
-std::optional<int> helper_main(int argc, char** argv) {
-  if (argc != 1 || argv[0] != std::string_view(kZygoteName)) return std::nullopt;
-  (void)sys::close_range(kProgramFd, ~0U);
-  return zygote_main(OwnedFd(kControlFd));
-}
 
 }  // namespace mayfly::sandbox

@@ -21,8 +21,7 @@ struct ZygoteProcess : Prestart {
   pid_t pid = 0;
 };
 
-// Execs this binary as a zygote: empty environment, fixed argv, /dev/null as standard streams, one
-// socket, a session of its own, all signals blocked. Cheap; it makes nothing before it is
+// Execs a copy of this binary as a zygote (helper_process.h). Cheap; it makes nothing before it is
 // configured.
 Result<std::unique_ptr<ZygoteProcess>> spawn_zygote();
 
@@ -39,6 +38,7 @@ struct LaunchFds {
   OwnedFd call_plan;
   OwnedFd standard[3];
   OwnedFd channel;
+  OwnedFd ledger;
 };
 // Who clones init, and into which group: `helper` if it is not 0, else the zygote itself, into
 // `cgroup` if that is a directory of cgroup v2 (CLONE_INTO_CGROUP, Linux 5.7).

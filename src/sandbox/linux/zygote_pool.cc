@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <thread>
 #include <utility>
@@ -13,7 +14,7 @@ namespace mayfly::sandbox {
 namespace {
 
 constexpr std::size_t kMaxZygotes = 16;
-constexpr std::size_t kReadyBerths = 2;  // one for now and one for the next
+constexpr std::size_t kLargestBatch = 8;
 
 CacheLocation location_of(const Policy& policy) {
   const CachePolicy& cache = *policy.cache;
@@ -29,9 +30,9 @@ Error zygote_lost() {
   return lost;
 }
 
-ZygotePool::ZygotePool(std::unique_ptr<ZygoteProcess> early, std::string state_root,
+ZygotePool::ZygotePool(std::unique_ptr<ZygoteProcess> early,
                        std::function<void(const Zygote&)> watch)
-    : state_root_(std::move(state_root)), watch_(std::move(watch)), early_(std::move(early)) {}
+    : watch_(std::move(watch)), early_(std::move(early)) {}
 
 ZygotePool::~ZygotePool() {
   builder_.drain();
@@ -42,7 +43,7 @@ ZygotePool::~ZygotePool() {
 
 const CgroupAbilities& ZygotePool::cgroup_abilities() {
   const std::lock_guard lock(making_);
-  if (cgroups_ == nullptr) cgroups_ = open_cgroups(state_root_);
+  if (cgroups_ == nullptr) cgroups_ = open_cgroups();
   return cgroups_->abilities();
 }
 
@@ -111,11 +112,12 @@ Result<std::shared_ptr<Zygote>> ZygotePool::get(const Policy& policy, const Cgro
   return zygote;
 }
 
-Result<std::shared_ptr<const PrivateDirectories>> ZygotePool::private_directories() {
+Result<std::shared_ptr<const PrivateDirectories>> ZygotePool::private_directories(
+    const std::string& state_root) {
   const std::lock_guard making(making_);
   if (private_directories_ == nullptr) {
     private_directories_ =
-        std::make_shared<PrivateDirectories>(TRY(PrivateDirectories::open(state_root_)));
+        std::make_shared<PrivateDirectories>(TRY(PrivateDirectories::open(state_root)));
   }
   return private_directories_;
 }
@@ -124,7 +126,8 @@ Result<Berth> ZygotePool::take_berth(const std::shared_ptr<Zygote>& zygote) {
   if (cgroups_->abilities().version == CgroupVersion::kNone) return Berth{};
   std::unique_lock lock(mutex_);
   zygote->no_berth.reset();
-  want_berth(zygote);
+  if (zygote->berths.empty()) zygote->batch = std::min(zygote->batch * 2, kLargestBatch);
+  want_berths(zygote);
   changed_.wait(lock, [&] {
     return !zygote->berths.empty() || zygote->no_berth.has_value() || zygote->failure.has_value();
   });
@@ -133,14 +136,18 @@ Result<Berth> ZygotePool::take_berth(const std::shared_ptr<Zygote>& zygote) {
   }
   Berth berth = std::move(zygote->berths.front());
   zygote->berths.pop_front();
-  want_berth(zygote);
+  want_berths(zygote);
   return berth;
 }
 
-void ZygotePool::want_berth(const std::shared_ptr<Zygote>& zygote) {
-  if (zygote->berths.size() + zygote->making >= kReadyBerths) return;
-  ++zygote->making;
-  builder_.post([this, zygote] { make_berth(zygote); });
+// Several at a time: the first move of a process into a v1 group takes some 10 ms, those right
+// after it some 10 us. The more often nothing was ready, the more are made.
+void ZygotePool::want_berths(const std::shared_ptr<Zygote>& zygote) {
+  if (zygote->making > 0 || zygote->berths.size() > zygote->batch / 2) return;
+  for (std::size_t ready = zygote->berths.size(); ready < zygote->batch; ++ready) {
+    ++zygote->making;
+    builder_.post([this, zygote] { make_berth(zygote); });
+  }
 }
 
 Result<std::unique_ptr<CallCgroup>> ZygotePool::make_group(const Zygote& zygote) {

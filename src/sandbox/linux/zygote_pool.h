@@ -46,6 +46,7 @@ struct Zygote {
   std::deque<Berth> berths;
   std::map<std::uint64_t, std::unique_ptr<CallCgroup>> parking;  // by helper, not attached yet
   std::size_t making = 0;                                        // berths on their way
+  std::size_t batch = 2;                                         // how many are made at a time
   std::optional<Error> no_berth;                                 // why the last could not be made
 };
 
@@ -54,8 +55,7 @@ struct Zygote {
 class ZygotePool {
  public:
   // `watch` is given every new zygote, before it can say anything. `early` may be null.
-  ZygotePool(std::unique_ptr<ZygoteProcess> early, std::string state_root,
-             std::function<void(const Zygote&)> watch);
+  ZygotePool(std::unique_ptr<ZygoteProcess> early, std::function<void(const Zygote&)> watch);
   // Ends all zygotes, and with them their sandboxes, and waits.
   ~ZygotePool();
 
@@ -64,7 +64,8 @@ class ZygotePool {
   // The zygote of `policy`, made if there is none.
   Result<std::shared_ptr<Zygote>> get(const Policy& policy, const CgroupLimits& usual);
   // Where the calls of Tier::kLandlock keep what is not kept.
-  Result<std::shared_ptr<const PrivateDirectories>> private_directories();
+  Result<std::shared_ptr<const PrivateDirectories>> private_directories(
+      const std::string& state_root);
   // A place for one call; another one is then made ahead. Waits if none is ready.
   Result<Berth> take_berth(const std::shared_ptr<Zygote>& zygote);
   void call_began(Zygote& zygote);
@@ -84,12 +85,11 @@ class ZygotePool {
   Result<std::shared_ptr<Zygote>> make(const Policy& policy, std::string digest);
   void retire_idle();
   void trim_once(const std::string& cache_root);
-  void want_berth(const std::shared_ptr<Zygote>& zygote);
+  void want_berths(const std::shared_ptr<Zygote>& zygote);
   Result<std::unique_ptr<CallCgroup>> make_group(const Zygote& zygote);
   void make_berth(const std::shared_ptr<Zygote>& zygote);
   void add_berth(Zygote& zygote, Result<Berth> berth);
 
-  const std::string state_root_;
   const std::function<void(const Zygote&)> watch_;
 
   std::mutex making_;  // guards what only `get` and `cgroup_abilities` use, down to trimmed_

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <string>
 
@@ -53,7 +54,7 @@ struct Pair {
       ::close(::open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
     }
   }
-  ~Pair() { std::system(("rm -rf " + top).c_str()); }
+  ~Pair() { std::filesystem::remove_all(top); }
   std::string top, in, out;
 };
 

@@ -16,7 +16,9 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <set>
+#include <string_view>
 
 #include "bpf_emulator.h"
 #include "catch_shim.h"
@@ -36,7 +38,8 @@ constexpr std::uint32_t kKill = SECCOMP_RET_KILL_PROCESS;
 // The kernel's order of severity: the lowest action as a signed number wins; among equals, the
 // filter that was loaded last.
 std::uint32_t answer_of(const std::vector<FilterProgram>& filters, long number,
-                        const std::array<std::uint64_t, 6>& arguments, std::uint32_t arch) {
+                        std::array<std::uint64_t, 6> arguments = {},
+                        std::uint32_t arch = AUDIT_ARCH_X86_64) {
   seccomp_data data{};
   data.nr = static_cast<int>(number);
   data.arch = arch;
@@ -54,15 +57,26 @@ std::uint32_t answer_of(const std::vector<FilterProgram>& filters, long number,
 
 std::uint32_t answer(long number, std::array<std::uint64_t, 6> arguments = {},
                      std::uint32_t arch = AUDIT_ARCH_X86_64) {
-  static const std::vector<FilterProgram> filters = compile_filters().value();
+  static const std::vector<FilterProgram> filters = compile_filters({}).value();
   return answer_of(filters, number, arguments, arch);
 }
 
 // Where the host's namespaces are shared.
 std::uint32_t shared(long number, std::array<std::uint64_t, 6> arguments = {}) {
-  static const std::vector<FilterProgram> filters =
-      compile_filters(FilterOptions{.namespaces = Namespaces::kHosts}).value();
-  return answer_of(filters, number, arguments, AUDIT_ARCH_X86_64);
+  FilterOptions options;
+  options.namespaces = Namespaces::kHosts;
+  static const std::vector<FilterProgram> filters = compile_filters(options).value();
+  return answer_of(filters, number, arguments);
+}
+
+const std::vector<FilterProgram>& without_tracing() {
+  static const auto filters = compile_filters({.tracing = false}).value();
+  return filters;
+}
+
+const std::vector<FilterProgram>& without_supervisor() {
+  static const auto filters = compile_filters({.supervision = Supervision::kNone}).value();
+  return filters;
 }
 
 }  // namespace
@@ -75,19 +89,32 @@ TEST_CASE("no call is in the tables twice with different answers") {
       INFO(call.name);
       CHECK(unreported.count(call.name) == 0);
       for (const ArgumentRule& rule : call.rules) CHECK((rule.value & ~rule.mask) == 0);
+      for (const char* supervised : supervised_calls()) {
+        CHECK(call.name != std::string_view(supervised));
+      }
     }
+  }
+  for (const char* supervised : supervised_calls()) CHECK(unreported.count(supervised) == 0);
+}
+
+TEST_CASE("the tables let no local socket in that could send without connecting") {
+  for (const AllowedCall& call : calls_needing_supervisor()) {
+    INFO(call.name);
+    REQUIRE(call.rules.size() == 2);
+    CHECK((call.rules[0].argument == 0 && call.rules[0].value == AF_UNIX));
+    CHECK((call.rules[1].value == SOCK_STREAM || call.rules[1].value == SOCK_SEQPACKET));
   }
 }
 
 TEST_CASE("the allowlist is the only filter with a listener and is loaded last") {
-  const auto filters = compile_filters().value();
+  const auto filters = compile_filters({}).value();
   REQUIRE(filters.size() == 2);
   CHECK_FALSE(filters[0].listener);
   CHECK(filters[1].listener);
 }
 
 TEST_CASE("the allowlist looks at the architecture before anything else") {
-  const auto filters = compile_filters().value();
+  const auto filters = compile_filters({}).value();
   sock_filter first{};
   std::memcpy(&first, filters[1].bytes.data(), sizeof first);
   CHECK(first.code == (BPF_LD | BPF_W | BPF_ABS));
@@ -180,9 +207,62 @@ TEST_CASE("only the families of sockets that stay inside are there") {
   CHECK(answer(SYS_socket, {AF_NETLINK, SOCK_RAW, 0}) == kAllow);
   CHECK(answer(SYS_socketpair, {AF_UNIX, SOCK_STREAM}) == kAllow);
   CHECK(answer(SYS_socket, {AF_NETLINK, SOCK_RAW, 12}) == kReport);  // netfilter
-  for (const std::uint64_t family : {AF_UNIX, AF_VSOCK, AF_PACKET, AF_ALG, AF_KEY, AF_BLUETOOTH}) {
+  CHECK(answer(SYS_socket, {AF_NETLINK, SOCK_RAW, 4}) == kReport);   // what sockets there are
+  for (const std::uint64_t family : {AF_VSOCK, AF_PACKET, AF_ALG, AF_KEY, AF_BLUETOOTH}) {
     INFO(family);
     CHECK(answer(SYS_socket, {family, SOCK_STREAM}) == kReport);
+  }
+}
+
+TEST_CASE("a local socket is one that must connect before it reaches anybody") {
+  constexpr std::uint64_t kFlags = SOCK_CLOEXEC | SOCK_NONBLOCK;
+  for (const long number : {SYS_socket, SYS_socketpair}) {
+    INFO(number);
+    for (const std::uint64_t flags : {std::uint64_t{0}, std::uint64_t{SOCK_CLOEXEC}, kFlags}) {
+      CHECK(answer(number, {AF_UNIX, SOCK_STREAM | flags}) == kAllow);
+      CHECK(answer(number, {AF_UNIX, SOCK_SEQPACKET | flags}) == kAllow);
+      // Datagrams go to any path, and SOCK_RAW is another name of them.
+      for (const std::uint64_t type : {SOCK_DGRAM, SOCK_RAW, SOCK_RDM, SOCK_PACKET}) {
+        CHECK(answer(number, {AF_UNIX, type | flags}) == kReport);
+      }
+    }
+    CHECK(answer(number, {AF_UNIX, SOCK_STREAM | 0x100}) == kReport);  // a flag we do not know
+    CHECK(answer(number, {AF_UNIX, 0x100000000ULL | SOCK_DGRAM}) == kReport);
+    CHECK(answer(number, {0x100000000ULL | AF_UNIX, SOCK_DGRAM}) == kReport);
+  }
+}
+
+TEST_CASE("connect and fallocate always go to the supervisor") {
+  CHECK(answer(SYS_connect) == kReport);
+  CHECK(answer(SYS_connect, {3, 0x7fff0000, 110}) == kReport);
+  CHECK(answer(SYS_fallocate, {3, 0, 0, 4096}) == kReport);
+}
+
+TEST_CASE("without a supervisor there are no local sockets but pairs, and nothing is reported") {
+  const auto& filters = without_supervisor();
+  for (const FilterProgram& filter : filters) CHECK_FALSE(filter.listener);
+  CHECK(answer_of(filters, SYS_socket, {AF_UNIX, SOCK_STREAM}) == kRefused);
+  CHECK(answer_of(filters, SYS_socketpair, {AF_UNIX, SOCK_STREAM}) == kAllow);
+  CHECK(answer_of(filters, SYS_socketpair, {AF_UNIX, SOCK_DGRAM}) == kRefused);
+  CHECK(answer_of(filters, SYS_connect) == kAllow);
+  CHECK(answer_of(filters, SYS_fallocate) == kAllow);
+  CHECK(answer_of(filters, SYS_mount) == kRefused);
+  CHECK(answer_of(filters, SYS_clone3) == kAbsent);
+  CHECK(answer_of(filters, SYS_read, {}, AUDIT_ARCH_I386) == kKill);
+}
+
+TEST_CASE("a policy without tracing denies it and reports it, and nothing else changes") {
+  const auto& filters = without_tracing();
+  for (const long number : {SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_kcmp}) {
+    INFO(number);
+    CHECK(answer(number) == kAllow);
+    CHECK(answer_of(filters, number) == kReport);
+  }
+  for (long number = 0; number < 512; ++number) {
+    const bool tracing = number == SYS_ptrace || number == SYS_process_vm_readv ||
+                         number == SYS_process_vm_writev || number == SYS_kcmp;
+    INFO(number);
+    if (!tracing) CHECK(answer_of(filters, number) == answer(number));
   }
 }
 

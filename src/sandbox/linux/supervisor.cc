@@ -1,0 +1,300 @@
+#include "sandbox/linux/supervisor.h"
+
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <iterator>
+#include <optional>
+#include <utility>
+
+#include "base/sys.h"
+#include "sandbox/linux/syscall_text.h"
+
+namespace mayfly::sandbox {
+namespace {
+
+constexpr std::uint64_t kListener = 0;  // helpers are numbered from 1
+constexpr std::size_t kMaxHelpers = 128;
+constexpr int kMaxQuestionsPerSecond = 20;
+constexpr int kAnswerTimeoutMs = 2000;
+
+// Linux 6.6: the waiting thread is woken on the CPU of who answers. Measured: a third of the time.
+constexpr unsigned long kSetFlags = SECCOMP_IOW(4, std::uint64_t);
+constexpr std::uint64_t kSyncWakeUp = 1;
+
+// What a helper and init say to each other; both are the same program, and one forked the other.
+struct Word {
+  enum class Kind : std::uint8_t { kAsk, kDone, kAnswer };
+  Kind kind = Kind::kDone;
+  bool found = false;
+  int error = 0;
+  SocketFile file;
+  std::uint8_t path_size = 0;
+  char path[128] = {};
+};
+
+void say(const OwnedFd& socket, const Word& word) {
+  (void)::send(socket.get(), &word, sizeof word, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+std::optional<Word> hear_word(const OwnedFd& socket) {
+  Word word;
+  const ssize_t got = ::recv(socket.get(), &word, sizeof word, MSG_DONTWAIT);
+  if (got != sizeof word) return std::nullopt;
+  return word;
+}
+
+// A helper's side of a question.
+bool ask_through_init(const OwnedFd& socket, const SocketFile& file) {
+  Word question;
+  question.kind = Word::Kind::kAsk;
+  question.file = file;
+  say(socket, question);
+  struct pollfd answer {
+    socket.get(), POLLIN, 0
+  };
+  if (::poll(&answer, 1, kAnswerTimeoutMs) <= 0) return false;
+  const auto word = hear_word(socket);
+  return word.has_value() && word->found;
+}
+
+Word report(const ConnectOutcome& outcome) {
+  Word word;
+  word.error = outcome.error;
+  word.path_size =
+      static_cast<std::uint8_t>(std::min(outcome.refused_path.size(), sizeof word.path));
+  std::memcpy(word.path, outcome.refused_path.data(), word.path_size);
+  return word;
+}
+
+// What of a fallocate(2) takes space; the other modes free or move it.
+std::uint64_t reserved_by(const seccomp_data& call) {
+  constexpr std::uint64_t kFrees =
+      FALLOC_FL_PUNCH_HOLE | FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE;
+  const auto length = static_cast<std::int64_t>(call.args[3]);
+  if ((call.args[1] & kFrees) != 0 || length <= 0) return 0;
+  return static_cast<std::uint64_t>(length);
+}
+
+}  // namespace
+
+Result<Supervisor> Supervisor::start(OwnedFd listener, Surroundings surroundings) {
+  OwnedFd ready(::epoll_create1(EPOLL_CLOEXEC));
+  if (!ready.valid()) return fail(system_error("epoll_create1", errno));
+  Supervisor supervisor(std::move(listener), std::move(ready), std::move(surroundings));
+  if (!supervisor.listener_.valid()) return supervisor;
+  seccomp_notif_sizes sizes{};
+  if (::syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) < 0) {
+    return fail(system_error("seccomp SECCOMP_GET_NOTIF_SIZES", errno));
+  }
+  supervisor.request_size_ = std::max<std::size_t>(sizes.seccomp_notif, sizeof(seccomp_notif));
+  supervisor.response_size_ =
+      std::max<std::size_t>(sizes.seccomp_notif_resp, sizeof(seccomp_notif_resp));
+  (void)::ioctl(supervisor.listener_.get(), kSetFlags, kSyncWakeUp);
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = kListener;
+  if (::epoll_ctl(supervisor.ready_.get(), EPOLL_CTL_ADD, supervisor.listener_.get(), &event) < 0) {
+    return fail(system_error("epoll_ctl of the seccomp listener", errno));
+  }
+  return supervisor;
+}
+
+Supervisor::Supervisor(OwnedFd listener, OwnedFd ready, Surroundings surroundings)
+    : listener_(std::move(listener)),
+      ready_(std::move(ready)),
+      surroundings_(std::move(surroundings)) {}
+
+Supervisor::Verdict Supervisor::serve() {
+  epoll_event events[32];
+  const int count = ::epoll_wait(ready_.get(), events, std::size(events), 0);
+  for (int i = 0; i < count; ++i) {
+    if (events[i].data.u64 != kListener) {
+      hear_helper(events[i].data.u64);
+    } else if ((events[i].events & EPOLLIN) == 0) {
+      // Hung up: nobody is left to notify, and asking would wait for ever (before Linux 6.6).
+      listener_.reset();
+    } else if (hear_listener() == Verdict::kOverDisk) {
+      return Verdict::kOverDisk;
+    }
+  }
+  return Verdict::kGoOn;
+}
+
+Supervisor::Verdict Supervisor::hear_listener() {
+  // The kernel wants the memory zeroed.
+  std::vector<std::uint64_t> buffer(request_size_ / sizeof(std::uint64_t) + 1);
+  auto* request = reinterpret_cast<seccomp_notif*>(buffer.data());
+  if (::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_RECV, request) < 0) {
+    if (errno != EINTR && errno != ENOENT) listener_.reset();
+    return Verdict::kGoOn;
+  }
+  const seccomp_data& call = request->data;
+  if (call.nr == SYS_fallocate) {
+    if (!surroundings_.watch.reserve(reserved_by(call))) return Verdict::kOverDisk;
+    answer(request->id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+    return Verdict::kGoOn;
+  }
+  if (call.nr != SYS_connect) {
+    deny(call, request->id);
+    return Verdict::kGoOn;
+  }
+  ConnectRequest connect;
+  connect.thread = static_cast<pid_t>(request->pid);
+  connect.socket = static_cast<int>(call.args[0]);
+  connect.address = call.args[1];
+  connect.size = static_cast<std::uint32_t>(call.args[2]);
+  Helper helper;
+  helper.answers_program = true;
+  helper.for_whom = request->id;
+  const bool helped = start_helper(std::move(helper), [&](const OwnedFd& init) {
+    ConnectHelp help;
+    help.private_devices = surroundings_.private_devices;
+    help.still_asked = [&] { return still_asked(request->id); };
+    help.ask_others = [&](const SocketFile& file) { return ask_through_init(init, file); };
+    say(init, report(connect_for_program(connect, help)));
+  });
+  if (!helped) answer(request->id, -EAGAIN);
+  return Verdict::kGoOn;
+}
+
+void Supervisor::deny(const seccomp_data& call, std::uint64_t notification) {
+  CallText text = describe_call(call);
+  surroundings_.ledger.record({ViolationKind::kSyscall, BrokenRule::kSystemCalls,
+                               std::move(text.operation), std::move(text.target), EPERM, 1});
+  answer(notification, -EPERM);
+}
+
+void Supervisor::answer(std::uint64_t notification, int error, std::uint32_t flags) {
+  std::vector<std::uint64_t> buffer(response_size_ / sizeof(std::uint64_t) + 1);
+  auto* response = reinterpret_cast<seccomp_notif_resp*>(buffer.data());
+  response->id = notification;
+  response->error = error;
+  response->flags = flags;
+  // ENOENT: the thread was killed meanwhile.
+  (void)::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_SEND, response);
+}
+
+bool Supervisor::still_asked(std::uint64_t notification) const {
+  return ::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_ID_VALID, &notification) == 0;
+}
+
+template <typename Work>
+bool Supervisor::start_helper(Helper helper, Work work) {
+  if (helpers_.size() >= kMaxHelpers) return false;
+  auto pair = sys::socketpair_seqpacket();
+  if (!pair) return false;
+  helper.pid = ::fork();
+  if (helper.pid < 0) return false;
+  if (helper.pid == 0) {
+    pair->first.reset();
+    work(pair->second);
+    ::_exit(0);
+  }
+  helper.socket = std::move(pair->first);
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = next_number_;
+  ::epoll_ctl(ready_.get(), EPOLL_CTL_ADD, helper.socket.get(), &event);
+  helpers_.emplace(next_number_++, std::move(helper));
+  return true;
+}
+
+void Supervisor::hear_helper(std::uint64_t number) {
+  const auto found = helpers_.find(number);
+  if (found == helpers_.end()) return;
+  const auto word = hear_word(found->second.socket);
+  // It was killed. Whatever it was about to do counts as refused.
+  if (!word.has_value()) return end(found, EACCES, false);
+  if (word->kind == Word::Kind::kAsk) return ask_server(found->second, word->file);
+  if (word->path_size > 0) {
+    surroundings_.ledger.record({ViolationKind::kNetwork, BrokenRule::kUnixSockets, "connect",
+                                 std::string(word->path, word->path_size), word->error, 1});
+  }
+  end(found, word->error, word->found);
+}
+
+void Supervisor::end(std::map<std::uint64_t, Helper>::iterator helper, int error, bool found) {
+  if (helper->second.answers_program) {
+    answer(helper->second.for_whom, -error);
+  } else {
+    Note here;
+    here.kind = Kind::kSocketHere;
+    here.question = helper->second.for_whom;
+    here.found = found;
+    surroundings_.tell_server(here);
+  }
+  helpers_.erase(helper);
+}
+
+// The server serves everybody: no program may keep it busy.
+bool Supervisor::may_ask() {
+  const TimePoint now = Clock::now();
+  if (now - questions_since_ > milliseconds(1000)) {
+    questions_since_ = now;
+    questions_ = 0;
+  }
+  return ++questions_ <= kMaxQuestionsPerSecond;
+}
+
+void Supervisor::ask_server(Helper& helper, const SocketFile& file) {
+  if (!may_ask()) {
+    Word no;
+    no.kind = Word::Kind::kAnswer;
+    return say(helper.socket, no);
+  }
+  helper.own_question = next_number_++;
+  Note question;
+  question.kind = Kind::kFindSocket;
+  question.question = helper.own_question;
+  question.device = file.device;
+  question.inode = file.inode;
+  surroundings_.tell_server(question);
+}
+
+void Supervisor::hear(const Note& note) {
+  if (note.kind == Kind::kSocketFound) {
+    for (auto& [number, helper] : helpers_) {
+      if (helper.own_question == 0 || helper.own_question != note.question) continue;
+      helper.own_question = 0;
+      Word word;
+      word.kind = Word::Kind::kAnswer;
+      word.found = note.found;
+      return say(helper.socket, word);
+    }
+    return;
+  }
+  if (note.kind != Kind::kHaveSocket) return;
+  Helper helper;
+  helper.for_whom = note.question;
+  const SocketFile file{note.device, note.inode};
+  const bool helped = start_helper(std::move(helper), [&file](const OwnedFd& init) {
+    Word word;
+    word.found = listens_here(file);
+    say(init, word);
+  });
+  if (helped) return;
+  Note here;
+  here.kind = Kind::kSocketHere;
+  here.question = note.question;
+  surroundings_.tell_server(here);
+}
+
+void Supervisor::tidy() {
+  for (const auto& [number, helper] : helpers_) {
+    // Its end of the socket tells the rest.
+    if (helper.answers_program && !still_asked(helper.for_whom)) ::kill(helper.pid, SIGKILL);
+  }
+}
+
+}  // namespace mayfly::sandbox

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <linux/seccomp.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/result.h"
+#include "sandbox/linux/ledger.h"
+#include "sandbox/linux/messages.h"
+#include "sandbox/linux/unix_sockets.h"
+#include "sandbox/linux/usage_watch.h"
+
+namespace mayfly::sandbox {
+
+// Answers the system calls of a program that its filters do not decide (seccomp_unotify(2)). Lives
+// in init, on the same thread as the rest of it, and never blocks:
+//
+//  - `connect` is done by a helper, a child of init's for that one connect (unix_sockets.h). The
+//    helper reports over a socket; only init answers the program, writes the ledger and speaks with
+//    the server. A helper that is killed (a program may, they have one uid) is a refusal.
+//  - `fallocate` is counted and goes on. The kernel's warning about letting calls go on is about
+//    decisions on memory that changes meanwhile: here all arguments are registers, which the kernel
+//    copied, and the call is allowed whatever they are.
+//  - Everything else is denied with EPERM and goes to the ledger.
+//
+// When init is gone, so is the program; while init is busy, the program's call waits. A program
+// that asks without end gets answers, and costs no more memory: kinds of violations, helpers and
+// questions to the server are bounded.
+class Supervisor {
+ public:
+  struct Surroundings {
+    LedgerWriter& ledger;
+    UsageWatch& watch;
+    std::vector<std::uint64_t> private_devices;
+    std::function<void(const Note&)> tell_server;
+  };
+  static Result<Supervisor> start(OwnedFd listener, Surroundings surroundings);
+
+  // For poll(2): readable when serve() has something to do.
+  int fd() const { return ready_.get(); }
+  enum class Verdict { kGoOn, kOverDisk };
+  Verdict serve();
+  // An answer (kSocketFound), or another call's question (kHaveSocket), from the server.
+  void hear(const Note& note);
+  // Takes back helpers whose program does not wait any more. Call it now and then.
+  void tidy();
+
+ private:
+  struct Helper {
+    pid_t pid = 0;
+    OwnedFd socket;
+    bool answers_program = false;    // or, if not, another call
+    std::uint64_t for_whom = 0;      // a notification, or the server's number of a question
+    std::uint64_t own_question = 0;  // that the server has not answered yet
+  };
+
+  Supervisor(OwnedFd listener, OwnedFd ready, Surroundings surroundings);
+  Verdict hear_listener();
+  void hear_helper(std::uint64_t number);
+  void ask_server(Helper& helper, const SocketFile& file);
+  bool may_ask();
+  void answer(std::uint64_t notification, int error, std::uint32_t flags = 0);
+  void deny(const seccomp_data& call, std::uint64_t notification);
+  void end(std::map<std::uint64_t, Helper>::iterator helper, int error, bool found);
+  bool still_asked(std::uint64_t notification) const;
+  template <typename Work>
+  bool start_helper(Helper helper, Work work);
+
+  OwnedFd listener_;
+  OwnedFd ready_;  // epoll of the listener and all helpers
+  Surroundings surroundings_;
+  std::size_t request_size_ = 0;  // as this kernel has them, which may be more than we know
+  std::size_t response_size_ = 0;
+  std::map<std::uint64_t, Helper> helpers_;
+  std::uint64_t next_number_ = 1;
+  TimePoint questions_since_{};
+  int questions_ = 0;
+};
+
+}  // namespace mayfly::sandbox

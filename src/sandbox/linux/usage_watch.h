@@ -1,0 +1,100 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "sandbox/linux/ledger.h"
+#include "sandbox/linux/plan.h"
+
+namespace mayfly::sandbox {
+
+// A figure of all processes together, from readings of each that include the children which it
+// waited for. What a child had that nobody waited for (SIGCHLD ignored, wait(2)) is kept from its
+// last reading: otherwise a program could hide what it used in such children.
+class Tally {
+ public:
+  struct Reading {
+    pid_t pid = 0;
+    pid_t parent = 0;
+    std::uint64_t born = 0;  // tells a process from another one with the same number
+    std::uint64_t value = 0;
+  };
+  void take(const std::vector<Reading>& readings);
+  std::uint64_t total() const { return total_; }
+
+ private:
+  std::map<pid_t, Reading> last_;
+  std::uint64_t unclaimed_ = 0;
+  std::uint64_t total_ = 0;
+};
+
+// A file system in memory that only one call has.
+struct TemporaryDirectory {
+  OwnedFd directory;  // by descriptor: its path may come to lead elsewhere
+  std::uint64_t device = 0;
+};
+// Those of the call, once they are mounted and before the program runs.
+Result<std::vector<TemporaryDirectory>> temporary_directories(const RootPlan& root);
+
+// Watches what everything in init's pid namespace uses, ten times a second: memory and CPU time
+// where no cgroup does it, what is written to disk always. It samples, so a burst between two
+// samples is seen late. When there are so many processes that looking takes long, it looks less
+// often: it never uses more than a tenth of one CPU.
+//
+// Memory: anonymous and shared memory of every process, what it swapped out, its page tables, and
+// the files in the call's temporary directories. Pages that several processes share count in each
+// until the sum nears the limit; then the exact shares are read (Pss, /proc/PID/smaps_rollup,
+// proc(5)), which costs more. Not seen: memory that is only in a memfd which nobody maps.
+//
+// Disk: what processes wrote to storage, less what they took back before it got there
+// (/proc/PID/io), what they reserved with fallocate(2), and what is in temporary directories.
+//
+// A sample that cannot be taken counts as over a limit: nothing inside may blind the watch.
+class UsageWatch {
+ public:
+  enum class Verdict { kWithin, kOverMemory, kOverCpu, kOverDisk };
+
+  UsageWatch(const CallPlan& call, const std::vector<TemporaryDirectory>& temporary,
+             LedgerWriter& ledger);
+
+  // For poll(2): milliseconds until the next sample.
+  int next_sample_ms() const;
+  Verdict sample_if_due();
+  // Whether there is something to say at the end of a call: the shortest are never sampled.
+  bool ever_sampled() const { return sampled_; }
+  Verdict sample();
+  // fallocate(2) is about to reserve this much. False: more than there may be.
+  bool reserve(std::uint64_t bytes);
+
+ private:
+  struct Sample;
+  std::optional<Sample> look() const;
+  std::optional<std::uint64_t> exact_memory() const;
+  std::uint64_t temporary_bytes() const;
+  std::uint64_t disk_bytes() const;
+  void publish();
+
+  const Limits limits_;
+  const bool watch_memory_;
+  const bool watch_cpu_;
+  const std::vector<TemporaryDirectory>& temporary_;
+  LedgerWriter& ledger_;
+  // A call that is over sooner is never sampled: most are.
+  TimePoint due_ = Clock::now() + milliseconds(20);
+  bool sampled_ = false;
+  Tally user_;
+  Tally system_;
+  Tally written_;
+  std::uint64_t reserved_ = 0;
+  std::uint64_t in_memory_ = 0;  // bytes in temporary directories, at the last sample
+  WatchedUsage usage_;
+};
+
+}  // namespace mayfly::sandbox
