@@ -108,6 +108,13 @@ Result<std::string> readable_path(const std::string& path) {
   return path;
 }
 
+Result<sandbox::Tier> parse_tier(const std::string& text) {
+  for (const sandbox::Tier tier : {sandbox::Tier::kFull, sandbox::Tier::kLandlock}) {
+    if (text == sandbox::to_string(tier)) return tier;
+  }
+  return fail(bad_option("--tier", text, "is no tier", "write full or landlock"));
+}
+
 Status apply(const PolicyOptions& options, sandbox::Profile& profile) {
   sandbox::Limits& limits = profile.limits;
   if (!options.timeout_ms.empty()) {
@@ -130,6 +137,7 @@ Status apply(const PolicyOptions& options, sandbox::Profile& profile) {
   if (!options.max_output_bytes.empty()) {
     limits.output_bytes = TRY(parse_size("--max-output-bytes", options.max_output_bytes));
   }
+  if (!options.tier.empty()) profile.weakest_tier = TRY(parse_tier(options.tier));
   for (const std::string& path : options.read) {
     profile.read.push_back(TRY(readable_path(path)));
   }
@@ -172,6 +180,11 @@ void add_policy_options(CLI::App& command, PolicyOptions& options) {
   command
       .add_option("--max-output-bytes", options.max_output_bytes, "output of one call, as in 64M")
       ->option_text("SIZE");
+  command
+      .add_option("--tier", options.tier,
+                  "what is accepted of a host without user namespaces: full (default) is nothing "
+                  "less than the whole sandbox, landlock has no namespaces")
+      ->option_text("full|landlock");
   command.add_option("--read", options.read, "host path that is readable inside (repeatable)")
       ->option_text("PATH")
       ->type_size(1)

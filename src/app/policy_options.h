@@ -27,6 +27,7 @@ struct PolicyOptions {
   std::string disk;
   std::string io_bytes_per_second;
   std::string max_output_bytes;
+  std::string tier;
   std::vector<std::string> read;
   std::vector<std::string> env;  // "K=V", or "K" to pass the server's own
 };

@@ -284,11 +284,19 @@ Status LinuxEngine::launch(const std::shared_ptr<RunningCall>& call) {
   const CgroupLimits usual =
       cgroup_limits(*call->policy, call->policy->limits, call->enforcement.cgroup);
   const CgroupLimits wanted = cgroup_limits(*call->policy, call->limits, call->enforcement.cgroup);
-  LaunchFds fds = TRY(open_streams(*call));
-
   // Policies are prepared one at a time. That may read a whole workspace, and no running call waits
   // for it.
   const std::shared_ptr<Zygote> zygote = TRY(zygotes_->get(*call->policy, usual));
+  call->tier = zygote->tier;
+  if (call->tier == Tier::kLandlock) {
+    const auto directories = TRY(zygotes_->private_directories(options_.state_root));
+    const std::string path =
+        TRY_TO("make a private directory", directories->make(call->id, *call->policy));
+    call->private_directory = {nullptr,
+                               [directories, id = call->id](void*) { directories->remove(id); }};
+    use_private_directory(call->plan, *call->policy, path);
+  }
+  LaunchFds fds = TRY(open_streams(*call));
   Berth berth = TRY_TO("make a control group", zygotes_->take_berth(zygote));
   if (berth.cgroup != nullptr && wanted != usual) {
     TRY_TO("limit a control group", berth.cgroup->set_limits(wanted));

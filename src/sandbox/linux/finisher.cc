@@ -35,6 +35,7 @@ void Finisher::finish(std::shared_ptr<RunningCall> call, std::function<void()> r
     look_for_host_code(*call);
     if (call->cgroup != nullptr) call->cgroup_usage = call->cgroup->usage();
     call->cgroup.reset();
+    call->private_directory.reset();
     released();
     if (!call->answered) tell(*call);
   });

@@ -51,7 +51,7 @@ Status close_others(const InitInputs& inputs) {
   for (const OwnedFd* fd :
        {&inputs.call_plan, &inputs.standard[0], &inputs.standard[1], &inputs.standard[2],
         &inputs.channel, &inputs.ledger, &inputs.host_proc, &inputs.zygote_life}) {
-    kept.push_back(static_cast<unsigned>(fd->get()));
+    if (fd->valid()) kept.push_back(static_cast<unsigned>(fd->get()));
   }
   std::sort(kept.begin(), kept.end());
   unsigned next = 3;
@@ -308,5 +308,9 @@ void init_main(const RootPlan& root, InitInputs inputs) {
   if (!signals.valid()) ::_exit(1);
   Watchman(root, inputs, *started, signals.get()).serve_until_end();
 }
+
+Status close_unneeded(const InitInputs& inputs) { return close_others(inputs); }
+Result<CallPlan> read_call_plan(const InitInputs& inputs) { return read_plan(inputs); }
+Status limit_this_process(const Limits& limits) { return set_limits(limits); }
 
 }  // namespace mayfly::sandbox

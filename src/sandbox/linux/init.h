@@ -22,4 +22,10 @@ struct InitInputs {
 // Never returns.
 [[noreturn]] void init_main(const RootPlan& root, InitInputs inputs);
 
+// The stages that every kind of init has: closes what the zygote holds and `inputs` does not, reads
+// the plan, sets the limits that a process has by itself.
+Status close_unneeded(const InitInputs& inputs);
+Result<CallPlan> read_call_plan(const InitInputs& inputs);
+Status limit_this_process(const Limits& limits);
+
 }  // namespace mayfly::sandbox

@@ -84,8 +84,7 @@ Status add_rule(int ruleset, const LandlockRule& rule, int abi) {
   const OwnedFd path =
       TRY(sys::openat2(AT_FDCWD, rule.path, O_PATH, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS));
   const bool directory = S_ISDIR(TRY(sys::fstat(path.get())).st_mode);
-  const PathBeneath beneath{landlock_access(rule.reach, directory, abi), path.get()};
-  if (::syscall(SYS_landlock_add_rule, ruleset, kRulePathBeneath, &beneath, 0) < 0) {
+  if (add_landlock_rule(ruleset, path.get(), landlock_access(rule.reach, directory, abi)) < 0) {
     return fail(system_error("landlock_add_rule " + rule.path, errno));
   }
   return {};
@@ -129,8 +128,18 @@ Result<Ruleset> make_ruleset(const std::vector<LandlockRule>& rules, Tier tier) 
   ruleset.flags = landlock_restrict_flags(abi);
   ruleset.fd.reset(static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0)));
   if (!ruleset.fd.valid()) return fail(system_error("landlock_create_ruleset", errno));
-  for (const LandlockRule& rule : rules) TRY(add_rule(ruleset.fd.get(), rule, abi));
+  for (const LandlockRule& rule : rules) {
+    auto added = add_rule(ruleset.fd.get(), rule, abi);
+    if (!added && (tier == Tier::kFull || rule.reach != Reach::kRead)) {
+      return fail(std::move(added).error());
+    }
+  }
   return ruleset;
+}
+
+long add_landlock_rule(int ruleset, int path, std::uint64_t access) {
+  const PathBeneath beneath{access, path};
+  return ::syscall(SYS_landlock_add_rule, ruleset, kRulePathBeneath, &beneath, 0);
 }
 
 const char* to_string(Reach reach) {

@@ -65,8 +65,12 @@ struct Ruleset {
 };
 
 // Makes the ruleset with the paths as this process sees them. A path that is not there, or that
-// leads through a symbolic link, is an error: the rule would be for something else.
+// leads through a symbolic link, is an error: the rule would be for something else. Only where host
+// paths are shown as they are, in Tier::kLandlock, one that may merely be read is left out then.
 Result<Ruleset> make_ruleset(const std::vector<LandlockRule>& rules, Tier tier);
+
+// landlock_add_rule(2) and nothing else, for a process that may only make system calls.
+long add_landlock_rule(int ruleset, int path, std::uint64_t access);
 
 const char* to_string(Reach reach);
 

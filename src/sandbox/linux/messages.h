@@ -27,7 +27,8 @@ namespace mayfly::sandbox {
 //   init → server     kStarted    stages
 //                     kFailed     call 0, error, the stage's name in front of it
 //                     kExited     wait status of the program
-//                     kOverMemory, kOverCpu, kOverDisk: init ends the call; the ledger says more
+//                     kOverMemory, kOverCpu, kOverDisk, kOverProcesses: init ends the call; the
+//                                 ledger says more
 //                     kFindSocket question, device, inode: whose socket is that?
 //                     kSocketHere question (the server's), found
 //   server → init     kTerminate
@@ -47,6 +48,7 @@ enum class Kind : std::uint8_t {
   kOverMemory,
   kOverCpu,
   kOverDisk,
+  kOverProcesses,
   kTerminate,
   kFindSocket,
   kSocketFound,

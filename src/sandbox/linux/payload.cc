@@ -38,7 +38,9 @@ struct Launch {
   int standard[3];
   int host_proc;
   int messenger;  // takes the listener to init, which has a descriptor table of its own
-  int ruleset;    // Landlock's, or -1
+  bool own_namespaces;
+  int ruleset;                    // Landlock's, or -1
+  std::uint64_t own_proc_access;  // what the ruleset allows below /proc/self; 0: no rule for it
   std::uint32_t ruleset_flags;
   const char* uid_map;
   const char* gid_map;
@@ -118,17 +120,33 @@ bool keep_only_streams(Launch& launch) {
   return syscall(SYS_close_range, next, ~0U, 0) == 0;
 }
 
+// Every process has a directory of its own in /proc, so a rule can be made only once this one is
+// there, and covers no other process.
+bool allow_own_proc(const Launch& launch) {
+  const int self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (self < 0) return false;
+  const bool added = add_landlock_rule(launch.ruleset, self, launch.own_proc_access) == 0;
+  const int saved = errno;
+  close(self);
+  errno = saved;
+  return added;
+}
+
 // Before the first path of the caller's is looked up. Reads nothing that a filter would forbid.
 bool enforce_ruleset(const Launch& launch) {
   if (launch.ruleset < 0) return true;
+  if (launch.own_proc_access != 0 && !allow_own_proc(launch)) return false;
   if (syscall(SYS_landlock_restrict_self, launch.ruleset, launch.ruleset_flags) < 0) return false;
   return close(launch.ruleset) == 0;
 }
 
 // A working directory that does not go through the magic links of /proc.
-bool enter_directory(const char* path) {
+// Without a mount namespace there are directories that exist and are none of the caller's business:
+// opened for reading, they are Landlock's.
+bool enter_directory(const Launch& launch) {
+  const char* path = launch.cwd;
   open_how how{};
-  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  how.flags = (launch.own_namespaces ? O_PATH : O_RDONLY) | O_DIRECTORY | O_CLOEXEC;
   how.resolve = RESOLVE_NO_MAGICLINKS;
   const long directory = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
   if (directory < 0) return false;
@@ -204,7 +222,7 @@ int become_program(void* argument) {
     _exit(127);
   };
   stage("new session", setsid() >= 0);
-  stage("user namespace", map_ids(launch));
+  if (launch.own_namespaces) stage("user namespace", map_ids(launch));
   // Counted in this user namespace alone (user_namespaces(7), per-namespace limits: Linux 5.14).
   stage("process limit", setrlimit(RLIMIT_NPROC, &launch.processes) == 0);
   stage("CPU limit", setrlimit(RLIMIT_CPU, &launch.cpu_seconds) == 0);
@@ -213,7 +231,7 @@ int become_program(void* argument) {
   umask(022);
   stage("privileges", drop_privileges());
   stage("landlock", enforce_ruleset(launch));
-  stage("working directory", enter_directory(launch.cwd));
+  stage("working directory", enter_directory(launch));
   stage("seccomp", load_filters(launch));
   exec_first(launch);
   stage("exec", false);
@@ -320,7 +338,11 @@ Result<StartedProgram> start_payload(const RootPlan& root, const CallPlan& call,
   for (int i = 0; i < 3; ++i) launch.standard[i] = inputs.standard[i].get();
   launch.host_proc = inputs.host_proc.get();
   launch.messenger = messenger.get();
+  launch.own_namespaces = root.tier == Tier::kFull;
   launch.ruleset = ruleset.fd.get();
+  if (!launch.own_namespaces) {
+    launch.own_proc_access = landlock_access(Reach::kRead, true, ruleset.abi);
+  }
   launch.ruleset_flags = ruleset.flags;
   launch.uid_map = uid_map.c_str();
   launch.gid_map = gid_map.c_str();
@@ -334,8 +356,9 @@ Result<StartedProgram> start_payload(const RootPlan& root, const CallPlan& call,
   void* stack = mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
   if (stack == MAP_FAILED) return fail(system_error("mmap the program's first stack", errno));
-  const pid_t child = clone(become_program, static_cast<char*>(stack) + kStackBytes,
-                            CLONE_VM | CLONE_VFORK | CLONE_NEWUSER | SIGCHLD, &launch);
+  const pid_t child = clone(
+      become_program, static_cast<char*>(stack) + kStackBytes,
+      CLONE_VM | CLONE_VFORK | SIGCHLD | (launch.own_namespaces ? CLONE_NEWUSER : 0), &launch);
   const int clone_errno = errno;
   munmap(stack, kStackBytes);
   if (child < 0) return fail(system_error("clone the program", clone_errno));

@@ -79,6 +79,7 @@ struct FilterProgram {
 };
 
 struct RootPlan {
+  Tier tier = Tier::kFull;  // kLandlock: no sources and no operations, host paths in `landlock`
   Identity identity;
   std::vector<Source> sources;
   std::vector<RootOp> root_ops;
@@ -96,6 +97,7 @@ struct CallPlan {
   std::string path;                      // where argv[0] is looked for
   Limits limits;
   std::uint64_t process_rlimit = 0;  // RLIMIT_NPROC of the program's own user namespace
+  std::string private_directory;     // host path, of Tier::kLandlock: writable, gone afterwards
   // What init has to watch, since no cgroup does it. Disk is always watched.
   bool watch_memory = true;
   bool watch_cpu = true;
@@ -112,6 +114,10 @@ struct Surroundings {
 
 // What `policy` needs on this host. Fails if a path that a rule names is unusable.
 Result<RootPlan> plan_root(const Policy& policy, const Surroundings& surroundings);
+// The same for Tier::kLandlock. E2002 for what that tier cannot enforce here.
+Result<RootPlan> plan_landlock_root(const Policy& policy, const Surroundings& surroundings);
+// Lets the call use `directory` for what is not kept: TMPDIR, HOME.
+void use_private_directory(CallPlan& plan, const Policy& policy, const std::string& directory);
 // What `command` adds. E5001 for an argument that cannot be.
 Result<CallPlan> plan_call(const Policy& policy, const Command& command);
 

@@ -85,6 +85,7 @@ Result<T> complete(const Reader& in, T value) {
 
 std::string encode(const RootPlan& plan) {
   Writer out;
+  out.put(plan.tier);
   write(out, plan.identity);
   write_all(out, plan.sources, [](Writer& w, const Source& s) { write(w, s); });
   write_all(out, plan.root_ops, write_op<RootOpKind>);
@@ -99,6 +100,7 @@ std::string encode(const RootPlan& plan) {
 Result<RootPlan> decode_root_plan(std::string_view bytes) {
   Reader in(bytes);
   RootPlan plan;
+  plan.tier = in.get<Tier>();
   plan.identity = read_identity(in);
   plan.sources = read_all<Source>(in, read_source);
   plan.root_ops = read_all<RootOp>(in, read_op<RootOpKind>);
@@ -125,7 +127,8 @@ std::string encode(const CallPlan& plan) {
       .put(plan.environment)
       .put(plan.path)
       .put(plan.limits)
-      .put(plan.process_rlimit);
+      .put(plan.process_rlimit)
+      .put(plan.private_directory);
   out.put(plan.watch_memory).put(plan.watch_cpu);
   return out.take();
 }
@@ -139,6 +142,7 @@ Result<CallPlan> decode_call_plan(std::string_view bytes) {
   plan.path = in.get<std::string>();
   plan.limits = in.get<Limits>();
   plan.process_rlimit = in.get<std::uint64_t>();
+  plan.private_directory = in.get<std::string>();
   plan.watch_memory = in.get<bool>();
   plan.watch_cpu = in.get<bool>();
   return complete(in, std::move(plan));

@@ -299,7 +299,8 @@ Result<CallPlan> plan_call(const Policy& policy, const Command& command) {
 
 std::string to_text(const RootPlan& plan) {
   const Identity& id = plan.identity;
-  std::string out = "identity " + id.user + " inside " + std::to_string(id.inside_uid) + ":" +
+  std::string out = std::string("tier ") + to_string(plan.tier) + "\nidentity " + id.user +
+                    " inside " + std::to_string(id.inside_uid) + ":" +
                     std::to_string(id.inside_gid) + " host " + std::to_string(id.host_uid) + ":" +
                     std::to_string(id.host_gid) + "\n";
   for (const RootOp& op : plan.root_ops) {

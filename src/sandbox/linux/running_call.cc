@@ -46,6 +46,10 @@ const char* const kLayers[] = {
     "no capabilities", "inner user namespace", "no_new_privs",     "seccomp allowlist",
     "rlimits"};
 
+// Where there are no namespaces. Landlock itself is added with its ABI.
+const char* const kLandlockLayers[] = {"no capabilities", "no_new_privs", "seccomp allowlist",
+                                       "rlimits", "memory and process watch at 10 Hz"};
+
 microseconds since_epoch(const struct timeval& time) {
   return std::chrono::seconds(time.tv_sec) + microseconds(time.tv_usec);
 }
@@ -132,6 +136,9 @@ void RunningCall::take_note(const Note& note) {
       break;
     case Kind::kOverDisk:
       if (!killed_for.has_value()) killed_for = EndedBy::kDisk;
+      break;
+    case Kind::kOverProcesses:
+      if (!killed_for.has_value()) killed_for = EndedBy::kPids;
       break;
     case Kind::kEnded:
       ended = note;
@@ -223,7 +230,9 @@ void RunningCall::add_limits(Report& report) const {
   limit("processes", limits.processes, usage.peak_processes,
         usage.peak_processes.value_or(0) >= limits.processes ||
             (cgroup_usage.has_value() && cgroup_usage->refused_forks > 0),
-        by(enforcement.processes));
+        tier == Tier::kLandlock && enforcement.processes == Enforcer::kRlimit
+            ? "watch at 10 Hz"
+            : by(enforcement.processes));
   limit("output_bytes", limits.output_bytes, output_total, end == EndedBy::kOutput, "supervisor");
   const bool over_disk = limits.disk_bytes != 0 && usage.disk_bytes.value_or(0) > limits.disk_bytes;
   limit("disk_bytes", limits.disk_bytes, usage.disk_bytes, over_disk, "watch at 10 Hz");
@@ -234,6 +243,7 @@ void RunningCall::add_limits(Report& report) const {
           by(enforcement.io));
   }
   limit("open_files", limits.open_files, std::nullopt, false, "rlimit");
+  if (tier == Tier::kLandlock) return;  // no file system of its own that could be full
   limit("tmp_bytes", limits.tmp_bytes, std::nullopt, false, "tmpfs");
   limit("shm_bytes", limits.shm_bytes, std::nullopt, false, "tmpfs");
 }
@@ -242,6 +252,7 @@ Report RunningCall::report() const {
   Report report;
   report.call_id = id;
   report.profile = policy->profile;
+  report.tier = to_string(tier);
   report.policy_digest = policy_digest;
   report.out = streams[0];
   report.err = streams[1];
@@ -263,7 +274,11 @@ Report RunningCall::report() const {
     report.setup_error = failure;
     return report;
   }
-  report.layers.assign(std::begin(kLayers), std::end(kLayers));
+  if (tier == Tier::kFull) {
+    report.layers.assign(std::begin(kLayers), std::end(kLayers));
+  } else {
+    report.layers.assign(std::begin(kLandlockLayers), std::end(kLandlockLayers));
+  }
   if (landlock_abi > 0) report.layers.push_back("Landlock ABI " + std::to_string(landlock_abi));
   if (cgroup_usage.has_value()) report.layers.emplace_back(to_string(enforcement.cgroup));
   const int status = program_status.value_or(SIGKILL);

@@ -39,6 +39,7 @@ struct RunningCall {
   OwnedFd pidfd;    // of init, once it is launched
   pid_t init = 0;   // as the host numbers it
   std::unique_ptr<CallCgroup> cgroup;
+  std::shared_ptr<void> private_directory;  // of Tier::kLandlock: removed when let go
   // What init sees and denies, at any moment (ledger.h).
   std::optional<LedgerReader> ledger;
 
@@ -62,6 +63,7 @@ struct RunningCall {
   std::optional<Error> failure;
   std::optional<CgroupUsage> cgroup_usage;
   bool left_files_in_tmp = false;
+  Tier tier = Tier::kFull;
   int landlock_abi = 0;  // of the ruleset that the program runs under
   std::vector<StageTime> stages;
   std::vector<Lingering> lingering;

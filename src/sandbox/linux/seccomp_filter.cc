@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/fiemap.h>
 #include <linux/filter.h>
+#include <linux/fs.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
@@ -59,8 +61,23 @@ Result<std::string> export_program(Context& context) {
   return sys::read_file(file.get(), kMaxProgram);
 }
 
+bool is_narrowed(const char* name) {
+  const auto& calls = narrowed_calls();
+  return std::any_of(calls.begin(), calls.end(), [name](const NarrowedCall& call) {
+    return std::string_view(call.name) == name;
+  });
+}
+
+Status allow_narrowed(Context& context) {
+  for (const NarrowedCall& call : narrowed_calls()) {
+    for (const auto& row : call.rows) TRY(allow(context, {call.name, row}));
+  }
+  return {};
+}
+
 Result<std::string> compile_allowlist(const FilterOptions& options) {
   const bool supervised = options.supervision == Supervision::kInit;
+  const bool narrowed = options.namespaces == Namespaces::kHosts;
   const std::uint32_t otherwise = supervised ? SCMP_ACT_NOTIFY : SCMP_ACT_ERRNO(EPERM);
   Context context(seccomp_init(otherwise), seccomp_release);
   if (context == nullptr) return fail(system_error("libseccomp: init", ENOMEM));
@@ -70,9 +87,13 @@ Result<std::string> compile_allowlist(const FilterOptions& options) {
   TRY(checked(seccomp_attr_set(context.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2), "optimize"));
   for (const SyscallGroup& group : allowed_groups()) {
     if (!options.tracing && group.name == std::string_view(kTracingGroup)) continue;
-    for (const AllowedCall& call : group.calls) TRY(allow(context, call));
+    for (const AllowedCall& call : group.calls) {
+      if (!narrowed || !is_narrowed(call.name)) TRY(allow(context, call));
+    }
   }
-  if (supervised) {
+  if (narrowed) {
+    TRY(allow_narrowed(context));
+  } else if (supervised) {
     for (const AllowedCall& call : calls_needing_supervisor()) TRY(allow(context, call));
   } else {
     for (const char* name : supervised_calls()) TRY(allow(context, {name, {}}));
@@ -97,10 +118,11 @@ constexpr std::uint32_t kAimedSecond[] = {SYS_setpriority, SYS_ioprio_set};
 // ioctl's number, and comparing all 64 bits let calls through elsewhere (CVE-2019-10063).
 class Tail {
  public:
-  std::string compile() {
+  std::string compile(const FilterOptions& options) {
     load(offsetof(seccomp_data, nr));
     refuse_value(SYS_ioctl, 1, TIOCSTI);
     refuse_value(SYS_ioctl, 1, TIOCLINUX);
+    if (options.namespaces == Namespaces::kHosts) refuse_file_ioctls();
     for (const std::uint32_t number : kAimed) refuse_value(number, 0, kInit);
     for (const std::uint32_t number : kAimedSecond) refuse_value(number, 1, kInit);
     add(BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, static_cast<std::uint32_t>(newest_known_call()), 0, 1));
@@ -123,6 +145,32 @@ class Tail {
     add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 4));
     load(offsetof(seccomp_data, args) + argument * sizeof(std::uint64_t));
     add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1));
+    answer(SECCOMP_RET_ERRNO | EPERM);
+    load(offsetof(seccomp_data, nr));
+  }
+
+  // EPERM for the requests by which file systems change a file, whatever it was opened for, but
+  // those that only ask and those that copy. Leaves the number loaded.
+  void refuse_file_ioctls() {
+    constexpr std::uint32_t kHarmless[] = {FS_IOC_GETFLAGS, FS_IOC_FSGETXATTR, FS_IOC_FIEMAP,
+                                           FICLONE,         FICLONERANGE,      FIDEDUPERANGE};
+    constexpr std::uint32_t kTypes[] = {'f' << 8, 'X' << 8, 'v' << 8, 0x94 << 8, 0xf5 << 8};
+    constexpr std::uint32_t kTypeMask = 0xff00;
+    // A jump counts the instructions that it passes over: the tests that are left, and of load,
+    // mask, answer and load those that come after it.
+    constexpr auto kTests = static_cast<std::uint8_t>(std::size(kHarmless) + std::size(kTypes));
+    std::uint8_t left = kTests;
+    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, kTests + 4));
+    load(offsetof(seccomp_data, args) + sizeof(std::uint64_t));
+    for (const std::uint32_t harmless : kHarmless) {
+      --left;
+      add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, harmless, static_cast<std::uint8_t>(left + 2), 0));
+    }
+    add(BPF_STMT(BPF_ALU | BPF_AND | BPF_K, kTypeMask));
+    for (const std::uint32_t type : kTypes) {
+      --left;
+      add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, type, left, std::uint8_t(left == 0 ? 1 : 0)));
+    }
     answer(SECCOMP_RET_ERRNO | EPERM);
     load(offsetof(seccomp_data, nr));
   }
@@ -150,7 +198,7 @@ int newest_known_call() {
 
 Result<std::vector<FilterProgram>> compile_filters(const FilterOptions& options) {
   std::vector<FilterProgram> filters;
-  filters.push_back({Tail().compile(), false});
+  filters.push_back({Tail().compile(options), false});
   filters.push_back({TRY_TO("compile the allowlist", compile_allowlist(options)),
                      options.supervision == Supervision::kInit});
   return filters;

@@ -13,9 +13,16 @@ enum class Supervision {
   kNone,  // nobody: EPERM from the kernel, unreported, and no local sockets but pairs
 };
 
+// Whose namespaces the program lives in.
+enum class Namespaces {
+  kOwn,
+  kHosts,  // narrowed_calls() hold as well
+};
+
 struct FilterOptions {
   bool tracing = true;  // the program may trace its own descendants
   Supervision supervision = Supervision::kInit;
+  Namespaces namespaces = Namespaces::kOwn;
 };
 
 // The filters of a policy, compiled, in the order in which they are loaded; the kernel runs all of

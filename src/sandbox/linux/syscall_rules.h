@@ -54,4 +54,12 @@ const std::vector<AllowedCall>& calls_needing_supervisor();
 
 const std::vector<DeniedCall>& unreported_calls();
 
+// Where a sandbox shares the host's namespaces, these rows are the only ones of their calls. A call
+// without rows is left to the supervisor.
+struct NarrowedCall {
+  const char* name;
+  std::vector<std::vector<ArgumentRule>> rows;
+};
+const std::vector<NarrowedCall>& narrowed_calls();
+
 }  // namespace mayfly::sandbox

@@ -15,11 +15,14 @@
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <set>
 
 #include "base/clock.h"
 #include "base/sys.h"
 #include "sandbox/host_probe.h"
+#include "sandbox/linux/descendants.h"
 #include "sandbox/linux/init.h"
+#include "sandbox/linux/landlock_init.h"
 #include "sandbox/linux/messages.h"
 #include "sandbox/linux/root_builder.h"
 #include "sandbox/linux/stages.h"
@@ -28,11 +31,12 @@ namespace mayfly::sandbox {
 namespace {
 
 constexpr std::size_t kMaxPlan = 64U << 20;
+constexpr milliseconds kPatience{2000};
 constexpr std::size_t kLaunchFds = 6;  // of every launch; a group of cgroup v2 comes after them
 
 // A child of the zygote's that waits in the control groups of one call for that call (cgroup v1:
-// there is no CLONE_INTO_CGROUP, and moving a running init costs some 10 ms). It clones the init as
-// its own sibling, the zygote's child, and ends.
+// there is no CLONE_INTO_CGROUP, and moving a running init costs some 10 ms). It clones the init
+// as its own sibling, the zygote's child, and ends.
 struct Helper {
   pid_t pid = 0;
   OwnedFd orders;
@@ -62,6 +66,7 @@ class Zygote {
   [[noreturn]] void run_init(sys::Message& message);
   void reap();
   void end_all();
+  std::set<pid_t> spared() const;
   // A server that cannot be told would wait for ever: it hears our end instead.
   void tell(const Note& note, std::span<const int> fds = {}) {
     if (!sys::send_message(control_.get(), encode(note), fds)) deaf_ = true;
@@ -115,7 +120,8 @@ Status Zygote::enter_user_namespace() const {
         std::move(entered).error(),
         "Allow unprivileged user namespaces on this host: sysctl user.max_user_namespaces, "
         "kernel.unprivileged_userns_clone or kernel.apparmor_restrict_unprivileged_userns; in a "
-        "container, allow the system calls unshare and clone"));
+        "container, allow the system calls unshare and clone. Or accept less isolation: --tier "
+        "landlock"));
   }
   const Identity& id = plan_.identity;
   const auto map = [](unsigned inside, unsigned host) {
@@ -154,6 +160,15 @@ Status Zygote::configure(sys::Message& message) {
   // The order is forced: the identity before the user namespace, whose creator's uid owns it; the
   // mount namespace after it, so that it belongs to it; sources while the host is still in view.
   TRY(stages.run("identity", [&] { return become_identity(); }));
+  if (plan_.tier == Tier::kLandlock) {
+    // Setting ids made us dumpable again, for programs of the sandbox's user.
+    TRY(sys::prctl(PR_SET_DUMPABLE, 0, "PR_SET_DUMPABLE"));
+    TRY(sys::prctl(PR_SET_CHILD_SUBREAPER, 1, "PR_SET_CHILD_SUBREAPER"));
+    life_ = TRY(sys::pipe());
+    ready.stages = stages.take();
+    tell(ready);
+    return {};
+  }
   TRY(stages.run("user namespace", [&] { return enter_user_namespace(); }));
   TRY(stages.run("mount namespace", [] { return sys::unshare(CLONE_NEWNS); }));
   TRY(stages.run("private mounts",
@@ -177,11 +192,14 @@ void Zygote::run_init(sys::Message& message) {
   inputs.ledger = std::move(message.fds[5]);
   inputs.host_proc = std::move(host_proc_);
   inputs.zygote_life = std::move(life_.read);
+  if (plan_.tier == Tier::kLandlock) landlock_init_main(plan_, std::move(inputs));
   init_main(plan_, std::move(inputs));
 }
 
 Born Zygote::clone_init(sys::Message& message, clone_args args) {
-  args.flags |= CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
+  if (plan_.tier == Tier::kFull) {
+    args.flags |= CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
+  }
   const long pid = ::syscall(SYS_clone3, &args, sizeof args);
   if (pid == 0) run_init(message);
   return pid < 0 ? Born{0, errno} : Born{static_cast<pid_t>(pid), 0};
@@ -286,13 +304,25 @@ void Zygote::reap() {
     if (found == calls_.end()) continue;
     ended.call = found->second;
     calls_.erase(found);
+    if (plan_.tier == Tier::kLandlock) (void)end_descendants(spared(), kPatience, ended.usage);
     tell(ended);
   }
 }
 
+// Everything else below us has lost its init.
+std::set<pid_t> Zygote::spared() const {
+  std::set<pid_t> pids;
+  for (const auto& [pid, call] : calls_) pids.insert(pid);
+  for (const auto& [number, helper] : helpers_) pids.insert(helper.pid);
+  return pids;
+}
+
 // Not for ever: what sits in the kernel and does not die is left to its control group.
 void Zygote::end_all() {
-  constexpr milliseconds kPatience{2000};
+  if (plan_.tier == Tier::kLandlock) {
+    struct rusage ignored {};
+    (void)end_descendants({}, kPatience, ignored);
+  }
   for (const auto& [pid, call] : calls_) ::kill(pid, SIGKILL);
   for (const auto& [number, helper] : helpers_) ::kill(helper.pid, SIGKILL);
   const TimePoint until = Clock::now() + kPatience;

@@ -9,8 +9,8 @@
 #include <cerrno>
 
 #include "base/sys.h"
-#include "sandbox/linux/helper_process.h"
 #include "sandbox/host_probe.h"
+#include "sandbox/linux/helper_process.h"
 #include "sandbox/linux/id_mapping.h"
 #include "sandbox/linux/messages.h"
 #include "sandbox/linux/root_builder.h"
@@ -55,8 +55,8 @@ Error explain_root(Error error) {
   if (error.os_errno != EPERM || !error.remedy.empty()) return error;
   return cannot_enforce(
       std::move(error),
-      "This root may not mount (a container?): run Mayfly as an ordinary user, or give it "
-      "CAP_SYS_ADMIN");
+      "This root may not mount (a container?): run Mayfly as an ordinary user, give it "
+      "CAP_SYS_ADMIN, or accept less isolation: --tier landlock");
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "sandbox/linux/tier.h"
 #include "sandbox/set_id_files.h"
 
 namespace mayfly::sandbox {
@@ -67,7 +68,8 @@ void ZygotePool::trim_once(const std::string& cache_root) {
 Result<std::shared_ptr<Zygote>> ZygotePool::make(const Policy& policy, std::string digest) {
   auto zygote = std::make_shared<Zygote>();
   Surroundings surroundings;
-  if (policy.cache.has_value()) {
+  zygote->tier = TRY(choose_tier(policy));
+  if (policy.cache.has_value() && zygote->tier == Tier::kFull) {
     zygote->cache = TRY(open_cache(location_of(policy)));
     surroundings.caches = zygote->cache->directories;
     trim_once(policy.cache->root);
@@ -79,7 +81,8 @@ Result<std::shared_ptr<Zygote>> ZygotePool::make(const Policy& policy, std::stri
       }
     }
   }
-  const RootPlan plan = TRY(plan_root(policy, surroundings));
+  const RootPlan plan = TRY(zygote->tier == Tier::kFull ? plan_root(policy, surroundings)
+                                                        : plan_landlock_root(policy, surroundings));
   zygote->process = early_ != nullptr ? std::move(early_) : TRY(spawn_zygote());
   zygote->digest = std::move(digest);
   zygote->owner = policy.identity.host_uid;
@@ -107,6 +110,16 @@ Result<std::shared_ptr<Zygote>> ZygotePool::get(const Policy& policy, const Cgro
   zygotes_[zygote->number] = zygote;
   watch_(*zygote);
   return zygote;
+}
+
+Result<std::shared_ptr<const PrivateDirectories>> ZygotePool::private_directories(
+    const std::string& state_root) {
+  const std::lock_guard making(making_);
+  if (private_directories_ == nullptr) {
+    private_directories_ =
+        std::make_shared<PrivateDirectories>(TRY(PrivateDirectories::open(state_root)));
+  }
+  return private_directories_;
 }
 
 Result<Berth> ZygotePool::take_berth(const std::shared_ptr<Zygote>& zygote) {

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "sandbox/cache.h"
 #include "sandbox/linux/cgroup.h"
+#include "sandbox/linux/private_directory.h"
 #include "sandbox/linux/zygote_client.h"
 
 namespace mayfly::sandbox {
@@ -31,6 +32,7 @@ struct Zygote {
   std::uint64_t number = 0;  // constant, as are digest and process
   std::string digest;
   std::unique_ptr<ZygoteProcess> process;
+  Tier tier = Tier::kFull;        // constant too
   std::optional<CacheSet> cache;  // locked against removal while its sandboxes use it
 
   std::vector<StageTime> stages;  // of configuring, for the first call's report
@@ -61,6 +63,9 @@ class ZygotePool {
   const CgroupAbilities& cgroup_abilities();
   // The zygote of `policy`, made if there is none.
   Result<std::shared_ptr<Zygote>> get(const Policy& policy, const CgroupLimits& usual);
+  // Where the calls of Tier::kLandlock keep what is not kept.
+  Result<std::shared_ptr<const PrivateDirectories>> private_directories(
+      const std::string& state_root);
   // A place for one call; another one is then made ahead. Waits if none is ready.
   Result<Berth> take_berth(const std::shared_ptr<Zygote>& zygote);
   void call_began(Zygote& zygote);
@@ -91,6 +96,7 @@ class ZygotePool {
   std::unique_ptr<ZygoteProcess> early_;
   std::unique_ptr<Cgroups> cgroups_;  // set once
   bool trimmed_ = false;
+  std::shared_ptr<const PrivateDirectories> private_directories_;
 
   std::mutex mutex_;  // for a moment at a time
   std::condition_variable changed_;

@@ -1,6 +1,9 @@
 #include "sandbox/linux/plan.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/sys.h"
 #include "catch_shim.h"
@@ -96,6 +99,85 @@ TEST_CASE("Landlock allows writing exactly where the mounts do") {
                                   "landlock devices /dev/tty\n"
                                   "landlock devices /dev/pts\n"
                                   "filter"));
+}
+
+TEST_CASE("without namespaces nothing is mounted and every rule is a path of the host's") {
+  Policy policy = small_policy();
+  policy.mounts = {
+      {"/usr", "/usr", Access::kRead, Ownership::kAsOnHost, "system"},
+      {"/home/alice/work", "/home/alice/work", Access::kWrite, Ownership::kAsOnHost, "workspace"}};
+  const RootPlan plan = plan_landlock_root(policy, {}).value();
+  CHECK(plan.tier == Tier::kLandlock);
+  CHECK(plan.sources.empty());
+  CHECK(plan.root_ops.empty());
+  CHECK(plan.call_ops.empty());
+  CHECK(decode_root_plan(encode(plan)).value() == plan);
+  const std::string text = to_text(plan);
+  CHECK_THAT(text, test::contains("tier landlock\n"));
+  CHECK_THAT(text, test::contains("landlock read /usr\n"));
+  CHECK_THAT(text, test::contains("landlock write /home/alice/work\n"));
+  CHECK_THAT(text, test::contains("landlock read /proc/meminfo\n"));
+  for (const char* never : {" /\n", " /home\n", " /home/alice\n", " /proc\n", " /tmp\n", " /dev\n",
+                            " /dev/shm\n", " /dev/pts\n", " /run\n", " /etc\n"}) {
+    INFO(never);
+    CHECK(text.find(never) == std::string::npos);
+  }
+}
+
+TEST_CASE("without namespaces what is hidden in a directory is left out of its rules") {
+  char name[] = "/tmp/plan-XXXXXX";
+  const std::string top = ::mkdtemp(name);
+  for (const char* directory : {"/real", "/real/bin", "/real/deep", "/real/deep/more"}) {
+    REQUIRE(sys::mkdir(top + directory, 0755));
+  }
+  for (const char* file :
+       {"/real/credentials", "/real/config", "/real/deep/token", "/real/deep/a"}) {
+    REQUIRE(sys::open(top + file, O_CREAT | O_WRONLY, 0644));
+  }
+  REQUIRE(sys::symlink("real", top + "/chain"));  // as a home directory may be
+  Policy policy = small_policy();
+  policy.mounts = {{top + "/chain/.", "/x", Access::kRead, Ownership::kAsOnHost, "toolchain"}};
+  policy.hidden = {top + "/chain/credentials", top + "/chain/deep/token", top + "/chain/absent"};
+  const std::string text = to_text(plan_landlock_root(policy, {}).value());
+  for (const char* allowed : {"/real/bin", "/real/config", "/real/deep/more", "/real/deep/a"}) {
+    CHECK_THAT(text, test::contains("landlock read " + top + allowed + "\n"));
+  }
+  for (const char* denied :
+       {"/real", "/real/credentials", "/real/deep", "/real/deep/token", "/chain"}) {
+    INFO(denied);
+    CHECK(text.find(" " + top + denied + "\n") == std::string::npos);
+  }
+  REQUIRE(std::system(("rm -rf " + top).c_str()) == 0);
+}
+
+TEST_CASE("without namespaces what only they could prevent is refused") {
+  Policy mapped = small_policy();
+  mapped.mounts = {{"/w", "/w", Access::kWrite, Ownership::kMapped, "workspace"}};
+  CHECK(plan_landlock_root(mapped, {}).error().code == ErrorCode::kHostCannotEnforce);
+  Surroundings surroundings;
+  surroundings.set_id_files = {{"/home/alice/work", "bin/sudo"}};
+  const auto set_id = plan_landlock_root(small_policy(), surroundings);
+  REQUIRE_FALSE(set_id.has_value());
+  CHECK(set_id.error().value == "/home/alice/work/bin/sudo");
+}
+
+TEST_CASE("without namespaces HOME and TMPDIR are the call's own unless it set them") {
+  Policy policy = small_policy();
+  policy.environment.emplace_back("SCRATCH", kScratchPath);
+  Command command;
+  command.argv = {"env"};
+  CallPlan plan = plan_call(policy, command).value();
+  use_private_directory(plan, policy, "/p");
+  CHECK(plan.private_directory == "/p");
+  CHECK(decode_call_plan(encode(plan)).value() == plan);
+  CHECK(plan.environment == std::vector<std::string>{"HOME=/p/home", "PATH=/usr/bin:/bin",
+                                                     "TMPDIR=/p/tmp", "GIT_CONFIG_NOSYSTEM=1"});
+  command.environment = {{"TMPDIR", "/home/alice/work/tmp"}};
+  plan = plan_call(policy, command).value();
+  use_private_directory(plan, policy, "/p");
+  CHECK(std::count(plan.environment.begin(), plan.environment.end(),
+                   "TMPDIR=/home/alice/work/tmp") == 1);
+  CHECK(std::count(plan.environment.begin(), plan.environment.end(), "TMPDIR=/p/tmp") == 0);
 }
 
 TEST_CASE("a read-only workspace needs no protection") {

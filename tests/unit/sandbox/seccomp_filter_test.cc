@@ -2,10 +2,13 @@
 
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/personality.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -56,6 +59,14 @@ std::uint32_t answer(long number, std::array<std::uint64_t, 6> arguments = {},
                      std::uint32_t arch = AUDIT_ARCH_X86_64) {
   static const std::vector<FilterProgram> filters = compile_filters({}).value();
   return answer_of(filters, number, arguments, arch);
+}
+
+// Where the host's namespaces are shared.
+std::uint32_t shared(long number, std::array<std::uint64_t, 6> arguments = {}) {
+  FilterOptions options;
+  options.namespaces = Namespaces::kHosts;
+  static const std::vector<FilterProgram> filters = compile_filters(options).value();
+  return answer_of(filters, number, arguments);
 }
 
 const std::vector<FilterProgram>& without_tracing() {
@@ -273,6 +284,60 @@ TEST_CASE("a program can filter itself but not put a supervisor in our place") {
   CHECK(answer(SYS_seccomp, {SECCOMP_SET_MODE_FILTER, 0}) == kAllow);
   CHECK(answer(SYS_seccomp, {SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER}) ==
         kReport);
+}
+
+TEST_CASE("with the host's namespaces there are no sockets but pairs that are connected") {
+  for (const std::uint64_t family : {AF_INET, AF_INET6, AF_UNIX, AF_NETLINK}) {
+    CHECK(shared(SYS_socket, {family, SOCK_STREAM, 0}) == kReport);
+  }
+  CHECK(shared(SYS_socketpair, {AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC}) == kAllow);
+  CHECK(shared(SYS_socketpair, {AF_UNIX, SOCK_SEQPACKET}) == kAllow);
+  CHECK(shared(SYS_socketpair, {AF_UNIX, SOCK_DGRAM}) == kReport);
+  CHECK(shared(SYS_sendto, {3, 1, 1, 0, 0, 0}) == kAllow);
+  CHECK(shared(SYS_sendto, {3, 1, 1, 0, 0x1000, 16}) == kReport);
+  CHECK(shared(SYS_sendto, {3, 1, 1, 0, 0x7fff00000000, 16}) == kReport);
+  for (const long call : {SYS_connect, SYS_bind, SYS_listen, SYS_accept, SYS_accept4, SYS_shmget,
+                          SYS_semget, SYS_msgget, SYS_mq_open, SYS_inotify_add_watch}) {
+    CHECK(shared(call) == kReport);
+  }
+}
+
+TEST_CASE("with the host's namespaces only the caller itself can be changed by its number") {
+  for (const long call : {SYS_prlimit64, SYS_sched_setparam, SYS_sched_setscheduler,
+                          SYS_sched_setattr, SYS_sched_setaffinity}) {
+    CHECK(shared(call, {0}) == kAllow);
+    CHECK(shared(call, {1234}) == kReport);
+  }
+  CHECK(shared(SYS_setpriority, {PRIO_PROCESS, 0}) == kAllow);
+  CHECK(shared(SYS_setpriority, {PRIO_PROCESS, 1234}) == kReport);
+  CHECK(shared(SYS_setpriority, {PRIO_USER, 0}) == kReport);
+}
+
+TEST_CASE("with the host's namespaces init is asked for every change of modes and times") {
+  for (const long call :
+       {SYS_chmod, SYS_fchmod, SYS_fchmodat, SYS_utime, SYS_utimes, SYS_futimesat, SYS_utimensat,
+        SYS_chown, SYS_fchown, SYS_lchown, SYS_fchownat, SYS_setxattr, SYS_lsetxattr, SYS_fsetxattr,
+        SYS_removexattr, SYS_lremovexattr, SYS_fremovexattr}) {
+    CHECK(shared(call, {3, 0, 0644}) == kReport);
+  }
+}
+
+TEST_CASE("with the host's namespaces requests that change a file by any descriptor are refused") {
+  for (const unsigned long request :
+       {FS_IOC_GETFLAGS, FS_IOC_FSGETXATTR, FS_IOC_FIEMAP, FICLONE, FICLONERANGE, FIDEDUPERANGE,
+        static_cast<unsigned long>(TCGETS), static_cast<unsigned long>(FIONREAD)}) {
+    INFO(request);
+    CHECK(shared(SYS_ioctl, {3, request}) == kAllow);
+  }
+  for (const unsigned long request :
+       {FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR, FS_IOC_SETVERSION, 0x5000940eUL /* btrfs: subvolume */,
+        0x4004f50cUL /* f2fs */, static_cast<unsigned long>(TIOCSTI)}) {
+    INFO(request);
+    CHECK(shared(SYS_ioctl, {3, request}) == kRefused);
+    CHECK(shared(SYS_ioctl, {3, request | 0xffffffff00000000}) == kRefused);
+  }
+  CHECK(shared(SYS_prlimit64, {1}) != kAllow);
+  CHECK(shared(newest_known_call() + 1) == kAbsent);
 }
 
 }  // namespace mayfly::sandbox

@@ -1,0 +1,317 @@
+#include "sandbox/linux/landlock_init.h"
+
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <optional>
+#include <utility>
+
+#include "base/sys.h"
+#include "sandbox/linux/descendants.h"
+#include "sandbox/linux/file_attributes.h"
+#include "sandbox/linux/ledger.h"
+#include "sandbox/linux/messages.h"
+#include "sandbox/linux/payload.h"
+#include "sandbox/linux/stages.h"
+#include "sandbox/linux/syscall_text.h"
+
+namespace mayfly::sandbox {
+namespace {
+
+constexpr milliseconds kInterval{100};  // between looks at what is used
+constexpr milliseconds kPatience{2000};
+
+struct Started {
+  CallPlan call;
+  std::optional<LedgerWriter> ledger;
+  StartedProgram program;
+  int landlock_abi = 0;
+  std::vector<std::string> writable;  // host paths
+};
+
+Status drop_privileges() {
+  TRY(sys::prctl(PR_SET_CHILD_SUBREAPER, 1, "PR_SET_CHILD_SUBREAPER"));
+  TRY(sys::prctl(PR_SET_NO_NEW_PRIVS, 1, "PR_SET_NO_NEW_PRIVS"));
+  TRY(sys::prctl(PR_SET_DUMPABLE, 0, "PR_SET_DUMPABLE"));
+  return sys::drop_capabilities();
+}
+
+// The kernel counts all processes of the user. The watch counts those of the call; this is so that
+// a fork bomb does not get far between two looks.
+std::uint64_t process_rlimit(const Limits& limits) {
+  struct rlimit inherited {};
+  ::getrlimit(RLIMIT_NPROC, &inherited);
+  return std::min<std::uint64_t>(inherited.rlim_max, tasks_of_this_user() + limits.processes);
+}
+
+Result<Ruleset> rules_of(const RootPlan& root, Started& started) {
+  std::vector<LandlockRule> rules = root.landlock;
+  rules.push_back({started.call.private_directory, Reach::kWrite});
+  for (const LandlockRule& rule : rules) {
+    if (rule.reach == Reach::kWrite) started.writable.push_back(rule.path);
+  }
+  return make_ruleset(rules, Tier::kLandlock);
+}
+
+Status start_program(const RootPlan& root, const InitInputs& inputs, const Ruleset& ruleset,
+                     Started& started) {
+  if (ruleset.abi < kLeastAbiAlone) return fail(system_error("landlock_create_ruleset", ENOSYS));
+  started.program = TRY(start_payload(root, started.call, inputs, ruleset));
+  if (started.program.listener.valid()) return {};
+  return fail(system_error("no seccomp listener came", EBADMSG));
+}
+
+Status open_ledger(InitInputs& inputs, Started& started) {
+  started.ledger.emplace(TRY(LedgerWriter::map(inputs.ledger)));
+  inputs.ledger.reset();
+  return {};
+}
+
+// In this order: the ruleset while paths may be opened, the program last.
+Result<Started> set_up(const RootPlan& root, InitInputs& inputs, Stages& stages) {
+  Started started;
+  TRY(stages.run("descriptors", [&] { return close_unneeded(inputs); }));
+  started.call = TRY(stages.run("plan", [&] { return read_call_plan(inputs); }));
+  TRY(stages.run("ledger", [&] { return open_ledger(inputs, started); }));
+  started.call.process_rlimit = process_rlimit(started.call.limits);
+  TRY(stages.run("limits", [&] { return limit_this_process(started.call.limits); }));
+  TRY(stages.run("privileges", [] { return drop_privileges(); }));
+  const Ruleset ruleset = TRY(stages.run("landlock", [&] { return rules_of(root, started); }));
+  started.landlock_abi = ruleset.abi;
+  TRY(stages.run("program", [&] { return start_program(root, inputs, ruleset, started); }));
+  return started;
+}
+
+std::string slurp(const std::string& path) {
+  constexpr std::size_t kMaxProcFile = 64 * 1024;
+  const auto file = sys::open(path, O_RDONLY);
+  if (!file) return {};
+  auto content = sys::read_file(file->get(), kMaxProcFile);
+  return content ? std::move(*content) : std::string();
+}
+
+std::uint64_t value_of(const std::string& text, const char* name) {
+  const std::size_t at = text.find(name);
+  if (at == std::string::npos) return 0;
+  return std::strtoull(text.c_str() + at + std::char_traits<char>::length(name), nullptr, 10);
+}
+
+// What the call uses at this moment, as /proc of the host tells it.
+struct Use {
+  std::uint64_t bytes = 0;
+  std::uint64_t processes = 0;
+  std::uint64_t ticks = 0;
+  std::uint64_t written = 0;  // to disks, or to be (proc_pid_io(5))
+};
+
+// `exactly`: pages that several processes share count once (Pss, proc_pid_smaps(5)).
+Use look(const std::vector<Descendant>& processes, bool exactly) {
+  Use use;
+  for (const Descendant& process : processes) {
+    const std::string directory = "/proc/" + std::to_string(process.pid);
+    const std::string status = slurp(directory + "/status");
+    const std::string rollup = exactly ? slurp(directory + "/smaps_rollup") : std::string();
+    std::uint64_t kilobytes = value_of(status, "VmSwap:") + value_of(status, "VmPTE:");
+    kilobytes += rollup.empty() ? value_of(status, "RssAnon:") + value_of(status, "RssShmem:")
+                                : value_of(rollup, "Pss_Anon:") + value_of(rollup, "Pss_Shmem:");
+    use.bytes += kilobytes << 10;
+    use.processes += value_of(status, "\nThreads:");
+    use.ticks += process.ticks;
+    use.written += value_of(slurp(directory + "/io"), "\nwrite_bytes:");
+  }
+  return use;
+}
+
+// The C library asks for a name service (nscd) by a local socket whenever a user is looked up.
+bool is_routine(const seccomp_data& call) {
+  return call.nr == SYS_socket && call.args[0] == AF_UNIX;
+}
+
+class Keeper {
+ public:
+  Keeper(InitInputs& inputs, Started& started)
+      : inputs_(inputs), started_(started), attributes_(started.writable) {
+    sigset_t children;
+    sigemptyset(&children);
+    sigaddset(&children, SIGCHLD);
+    signals_.reset(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
+  }
+
+  [[noreturn]] void serve_until_end() {
+    while (true) {
+      struct pollfd events[4] = {{inputs_.channel.get(), POLLIN, 0},
+                                 {signals_.get(), POLLIN, 0},
+                                 {started_.program.listener.get(), POLLIN, 0},
+                                 {inputs_.zygote_life.get(), POLLIN, 0}};
+      const auto left = std::chrono::ceil<milliseconds>(due_ - Clock::now()).count();
+      const int wait = static_cast<int>(std::clamp<milliseconds::rep>(left, 0, kInterval.count()));
+      if (::poll(events, 4, wait) < 0 && errno != EINTR) leave(1);
+      if (events[3].revents != 0) leave(1);  // the zygote is gone
+      if ((events[2].revents & POLLIN) != 0) answer();
+      if (events[2].revents == POLLHUP) started_.program.listener.reset();
+      if (events[1].revents != 0) hear_children();
+      if (events[0].revents != 0) hear_server();
+      if (Clock::now() >= due_) watch();
+    }
+  }
+
+ private:
+  int listener() const { return started_.program.listener.get(); }
+  void tell(const Note& note) const {
+    (void)sys::send_message(inputs_.channel.get(), encode(note));
+  }
+
+  // Kills everything below; then nobody is left who could need us.
+  [[noreturn]] void leave(int code) {
+    struct rusage ignored {};
+    (void)end_descendants({}, kPatience, ignored);
+    ::_exit(code);
+  }
+
+  [[noreturn]] void end_for(Kind reason) {
+    Note over;
+    over.kind = reason;
+    tell(over);
+    leave(1);
+  }
+
+  void hear_server() {
+    const auto message = sys::receive_message(inputs_.channel.get());
+    if (!message || message->data.empty()) leave(1);
+    const auto note = decode_note(message->data);
+    if (note && note->kind == Kind::kTerminate) signal_all(descendants(), SIGTERM);
+  }
+
+  void hear_children() {
+    struct signalfd_siginfo info {};
+    (void)!::read(signals_.get(), &info, sizeof info);
+    while (true) {
+      int status = 0;
+      const pid_t pid = ::waitpid(-1, &status, WNOHANG | __WALL);
+      if (pid <= 0) return;
+      if (pid == started_.program.pid) end_with(status);
+    }
+  }
+
+  [[noreturn]] void end_with(int status) {
+    struct rusage ignored {};
+    (void)end_descendants({}, kPatience, ignored);
+    Note ended;
+    ended.kind = Kind::kExited;
+    ended.wait_status = status;
+    tell(ended);
+    ::_exit(0);
+  }
+
+  void watch() {
+    due_ = Clock::now() + kInterval;
+    const Limits& limits = started_.call.limits;
+    const std::vector<Descendant> processes = descendants();
+    Use use = look(processes, false);
+    const bool over = limits.memory_bytes != 0 && use.bytes > limits.memory_bytes;
+    if (over) use = look(processes, true);
+    WatchedUsage seen;
+    seen.peak_memory_bytes = use.bytes;
+    seen.peak_processes = use.processes;
+    seen.disk_bytes = use.written + reaped_writes();
+    started_.ledger->raise(seen);
+    if (limits.disk_bytes != 0 && seen.disk_bytes > limits.disk_bytes) end_for(Kind::kOverDisk);
+    if (use.processes > limits.processes) end_for(Kind::kOverProcesses);
+    if (over && use.bytes > limits.memory_bytes) end_for(Kind::kOverMemory);
+    if (limits.cpu.count() != 0 && cpu_time(use) > limits.cpu) end_for(Kind::kOverCpu);
+  }
+
+  static std::uint64_t reaped_writes() {
+    constexpr std::uint64_t kBlock = 512;  // getrusage(2): ru_oublock
+    struct rusage reaped {};
+    ::getrusage(RUSAGE_CHILDREN, &reaped);
+    return static_cast<std::uint64_t>(reaped.ru_oublock) * kBlock;
+  }
+
+  // Of what runs and of what was reaped, by us or below.
+  static microseconds cpu_time(const Use& use) {
+    struct rusage reaped {};
+    ::getrusage(RUSAGE_CHILDREN, &reaped);
+    const auto of = [](const struct timeval& time) {
+      return std::chrono::seconds(time.tv_sec) + microseconds(time.tv_usec);
+    };
+    static const auto per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+    return of(reaped.ru_utime) + of(reaped.ru_stime) +
+           microseconds(use.ticks * 1'000'000 / per_second);
+  }
+
+  void answer() {
+    // The kernel writes as much as its own structure has, which may be more than we know of.
+    alignas(seccomp_notif) char buffer[512] = {};
+    static_assert(sizeof(seccomp_notif) < sizeof buffer);
+    auto& request = *reinterpret_cast<seccomp_notif*>(buffer);
+    if (::ioctl(listener(), SECCOMP_IOCTL_NOTIF_RECV, &request) < 0) return;
+    const int refusal = FileAttributes::refusal(request.data.nr);
+    int error = refusal != 0 ? refusal : EPERM;
+    if (FileAttributes::handles(request.data.nr)) error = attributes_.perform(listener(), request);
+    respond(request.id, error);
+    if (error == EPERM && refusal == 0 && !is_routine(request.data)) record(request.data);
+  }
+
+  void respond(std::uint64_t id, int error) const {
+    alignas(seccomp_notif_resp) char buffer[512] = {};
+    auto& response = *reinterpret_cast<seccomp_notif_resp*>(buffer);
+    response.id = id;
+    response.error = -error;
+    (void)::ioctl(listener(), SECCOMP_IOCTL_NOTIF_SEND, &response);
+  }
+
+  void record(const seccomp_data& call) {
+    CallText text = describe_call(call);
+    Finding finding;
+    finding.operation = std::move(text.operation);
+    finding.target = std::move(text.target);
+    finding.error = EPERM;
+    started_.ledger->record(finding);
+  }
+
+  InitInputs& inputs_;
+  Started& started_;
+  FileAttributes attributes_;
+  OwnedFd signals_;
+  TimePoint due_ = Clock::now() + milliseconds(20);
+};
+
+}  // namespace
+
+void landlock_init_main(const RootPlan& root, InitInputs inputs) {
+  sigset_t mask;
+  sigfillset(&mask);
+  ::sigprocmask(SIG_SETMASK, &mask, nullptr);
+
+  Stages stages;
+  Result<Started> started = set_up(root, inputs, stages);
+  Note note;
+  note.stages = stages.take();
+  if (!started) {
+    note.kind = Kind::kFailed;
+    note.error = started.error();
+    if (note.error.code == ErrorCode::kSystemCall) note.error.code = ErrorCode::kSetupFailed;
+    (void)sys::send_message(inputs.channel.get(), encode(note));
+    ::_exit(1);
+  }
+  note.kind = Kind::kStarted;
+  note.landlock_abi = started->landlock_abi;
+  (void)sys::send_message(inputs.channel.get(), encode(note));
+  for (OwnedFd& stream : inputs.standard) stream.reset();
+  Keeper(inputs, *started).serve_until_end();
+}
+
+}  // namespace mayfly::sandbox

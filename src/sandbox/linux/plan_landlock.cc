@@ -1,0 +1,154 @@
+#include <dirent.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+
+#include "base/sys.h"
+#include "sandbox/linux/plan.h"
+#include "sandbox/linux/seccomp_filter.h"
+
+// The plan of Tier::kLandlock: nothing is mounted, so every rule is about a path of the host's.
+namespace mayfly::sandbox {
+namespace {
+
+// As harmless as the files that the policy generates for the full tier, which stand for these.
+constexpr const char* kSystemFiles[] = {"/etc/passwd", "/etc/group", "/etc/nsswitch.conf",
+                                        "/etc/hosts"};
+constexpr const char* kDevices[] = {"/dev/null",   "/dev/zero",    "/dev/full",
+                                    "/dev/random", "/dev/urandom", "/dev/tty"};
+// Of /proc no process is shown but the program itself (payload.cc).
+constexpr const char* kProcFiles[] = {"/proc/cpuinfo",
+                                      "/proc/filesystems",
+                                      "/proc/loadavg",
+                                      "/proc/meminfo",
+                                      "/proc/stat",
+                                      "/proc/uptime",
+                                      "/proc/version",
+                                      "/proc/sys/kernel",
+                                      "/proc/sys/fs/pipe-max-size",
+                                      "/proc/sys/fs/file-max",
+                                      "/proc/sys/vm/max_map_count",
+                                      "/proc/sys/vm/overcommit_memory",
+                                      "/proc/sys/net/core/somaxconn"};
+
+Error refuse(const std::string& field, const std::string& value, const std::string& why,
+             const std::string& remedy) {
+  return input_error(ErrorCode::kHostCannotEnforce, field, value,
+                     why + ", which the tier landlock cannot prevent", remedy);
+}
+
+// A rule cannot be taken back below it. So a directory that holds something hidden is not allowed
+// itself, only each of its entries that neither is nor holds it.
+class ReadRules {
+ public:
+  explicit ReadRules(const Policy& policy) {
+    for (const std::string& path : policy.hidden) hidden_.push_back(real_path(path));
+  }
+
+  void add(const std::string& path) {
+    const std::string real = real_path(path);
+    const bool allowed =
+        std::any_of(rules_.begin(), rules_.end(),
+                    [&real](const LandlockRule& rule) { return is_within(real, rule.path); });
+    if (!allowed && !real.empty()) add_around_hidden(real);
+  }
+  std::vector<LandlockRule> take() { return std::move(rules_); }
+
+ private:
+  // Rules and hidden paths must meet: both without links. Empty for what is not there.
+  static std::string real_path(const std::string& path) {
+    const std::unique_ptr<char, void (*)(void*)> real(::realpath(path.c_str(), nullptr), ::free);
+    return real == nullptr ? std::string() : std::string(real.get());
+  }
+
+  void add_around_hidden(const std::string& path) {
+    const auto holds = [&path](const std::string& hidden) { return is_within(hidden, path); };
+    if (std::find(hidden_.begin(), hidden_.end(), path) != hidden_.end()) return;
+    if (std::none_of(hidden_.begin(), hidden_.end(), holds)) {
+      rules_.push_back({path, Reach::kRead});
+      return;
+    }
+    const std::unique_ptr<DIR, int (*)(DIR*)> list(::opendir(path.c_str()), ::closedir);
+    if (list == nullptr) return;
+    while (const dirent* entry = ::readdir(list.get())) {
+      const std::string name = entry->d_name;
+      if (name == "." || name == ".." || entry->d_type == DT_LNK) continue;
+      add_around_hidden(path + "/" + name);
+    }
+  }
+
+  std::vector<std::string> hidden_;
+  std::vector<LandlockRule> rules_;
+};
+
+Status check(const Policy& policy, const Surroundings& surroundings) {
+  for (const MountRule& rule : policy.mounts) {
+    if (rule.ownership == Ownership::kMapped) {
+      return fail(
+          refuse("workspace", rule.source,
+                 "it belongs to root, whose files a sandbox must not write as root",
+                 "Give the directory to an ordinary user with chown, or run Mayfly as one"));
+    }
+    if (rule.access == Access::kWrite && rule.source != rule.destination) {
+      return fail(refuse("filesystem", rule.source, "it is to be seen at " + rule.destination,
+                         "Use it at its own path"));
+    }
+  }
+  for (const auto& [workspace, path] : surroundings.set_id_files) {
+    return fail(refuse("workspace", workspace + "/" + path,
+                       "a program could change this set-id file, which keeps its set-id bits",
+                       "Take them away: chmod ug-s " + workspace + "/" + path));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<RootPlan> plan_landlock_root(const Policy& policy, const Surroundings& surroundings) {
+  TRY(check(policy, surroundings));
+  RootPlan plan;
+  plan.tier = Tier::kLandlock;
+  plan.identity = policy.identity;
+  ReadRules reads(policy);
+  // The policy's links are there on the host, and lead to what is allowed under its own name.
+  for (const MountRule& rule : policy.mounts) {
+    if (rule.access == Access::kRead) reads.add(rule.source);
+  }
+  for (const char* path : kSystemFiles) reads.add(path);
+  for (const char* path : kProcFiles) {
+    if (::access(path, R_OK) == 0) reads.add(path);
+  }
+  plan.landlock = reads.take();
+  for (const MountRule& rule : policy.mounts) {
+    if (rule.access == Access::kWrite) plan.landlock.push_back({rule.source, Reach::kWrite});
+  }
+  for (const char* path : kDevices) plan.landlock.push_back({path, Reach::kDevice});
+  FilterOptions options;
+  options.tracing = policy.tracing;
+  options.namespaces = Namespaces::kHosts;
+  plan.filters = TRY(compile_filters(options));
+  return plan;
+}
+
+void use_private_directory(CallPlan& plan, const Policy& policy, const std::string& directory) {
+  plan.private_directory = directory;
+  const auto starts = [](const char* prefix) {
+    return [prefix](const std::string& variable) { return variable.starts_with(prefix); };
+  };
+  auto& variables = plan.environment;
+  // What the caller itself set stays.
+  std::erase(variables, std::string("SCRATCH=") + kScratchPath);
+  const auto own_home =
+      std::find(variables.begin(), variables.end(), "HOME=" + policy.identity.home);
+  if (own_home != variables.end()) *own_home = "HOME=" + directory + "/home";
+  if (std::none_of(variables.begin(), variables.end(), starts("TMPDIR="))) {
+    variables.push_back("TMPDIR=" + directory + "/tmp");
+  }
+  // The host's /etc/gitconfig cannot be read, over which git would fail.
+  variables.emplace_back("GIT_CONFIG_NOSYSTEM=1");
+}
+
+}  // namespace mayfly::sandbox
