@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -62,10 +63,19 @@ void fill_standard_streams() {
   }
 }
 
+// A soft limit of 1 024 is for programs that use select(2), of which this is none.
+void raise_open_files() {
+  struct rlimit files {};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   fill_standard_streams();
+  raise_open_files();
   if (const auto code = mayfly::sandbox::helper_main(argc, argv)) return *code;
   const std::string_view subcommand = argc > 1 ? argv[1] : "";
   if (!asks_for_help(argc, argv)) {

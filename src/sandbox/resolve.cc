@@ -269,6 +269,13 @@ class Resolver {
       }
     };
     lower(RLIMIT_NOFILE, policy_.limits.open_files);
+    // A program may put about as many descriptors in flight as it may have open, and no process of
+    // its uid can pass any above its own limit: the server and other calls keep a sixteenth more.
+    struct rlimit files {};
+    if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
+      policy_.limits.open_files =
+          std::min<std::uint64_t>(policy_.limits.open_files, files.rlim_max / 16 * 15);
+    }
     lower(RLIMIT_NPROC, policy_.limits.processes);
     lower(RLIMIT_FSIZE, policy_.limits.file_bytes);
   }

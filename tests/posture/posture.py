@@ -54,12 +54,14 @@ def normalise(value, workspace, home):
     landlock["ABI"] = "<the kernel's>"
 
     limits = value["limits"]
-    for name in ("stack", "memlock", "sigpending"):
-        if limits[name] == inherited(getattr(resource, f"RLIMIT_{name.upper()}", resource.RLIMIT_STACK)) or name == "sigpending":
+    for name in ("stack", "memlock"):
+        if limits[name] == inherited(getattr(resource, f"RLIMIT_{name.upper()}")):
             limits[name] = "<the server's>"
+    if int(limits["sigpending"].split()[1]) <= 4096:
+        limits["sigpending"] = "<at most 4096>"
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    if limits["nofile"] == " ".join([str(min(65536, hard))] * 2):
-        limits["nofile"] = "<65536 or the hard limit>"
+    if limits["nofile"] == " ".join([str(min(65536, hard // 16 * 15))] * 2):
+        limits["nofile"] = "<65536 or most of the hard limit>"
 
     # Where a control group counts, the other count only must not come before it.
     if limits["nproc"] in ("1024 1024", "1088 1088"):

@@ -457,6 +457,19 @@ def case_bombs(place):
         check_no_orphans()
 
 
+def case_hoards(place):
+    program = place.put("hoards")
+    expect_held(place.run([program]))
+    holding = place.start([program, "in flight"])
+    while not (place.workspace / "holding").exists() and holding.poll() is None:
+        threading.Event().wait(0.01)
+    try:
+        expect_held(place.run(["/bin/true"]))  # a sandbox needs descriptors passed, of the same uid
+    finally:
+        (place.workspace / "let-go").touch()
+        expect_held(place.finish(holding))
+
+
 # What no figure of a process shows: only a control group counts it (docs/threat-model.md).
 UNSEEN_MEMORY = ("unmapped memory file", "pipes", "sockets")
 

@@ -44,9 +44,11 @@ Status mount_proc(const CallOp& op) {
   return sys::move_mount(proc.get(), inside(op.target));
 }
 
+// All instances together have kernel.pty.max terminals: one call may not take them all.
 Status mount_devpts(const CallOp& op) {
-  const OwnedFd pts = TRY(sys::new_mount("devpts", {"newinstance", "ptmxmode=0666", "mode=620"},
-                                         MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
+  const OwnedFd pts =
+      TRY(sys::new_mount("devpts", {"newinstance", "ptmxmode=0666", "mode=620", "max=256"},
+                         MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
   return sys::move_mount(pts.get(), inside(op.target));
 }
 

@@ -83,7 +83,11 @@ Status set_limits(const Limits& limits) {
   // 1, not 0: a core_pattern that is a pipe starts a helper on the host in spite of 0, and only 1
   // stops both the pipe and the file (core(5), do_coredump in fs/coredump.c).
   TRY(sys::setrlimit(RLIMIT_CORE, 1, 1, "RLIMIT_CORE"));
-  TRY(sys::setrlimit(RLIMIT_NOFILE, limits.open_files, limits.open_files, "RLIMIT_NOFILE"));
+  // What is queued counts for the host's user as well, and would keep timers from others.
+  struct rlimit signals {};
+  ::getrlimit(RLIMIT_SIGPENDING, &signals);
+  const rlim_t queued = std::min<rlim_t>(signals.rlim_max / 8, 4096);
+  TRY(sys::setrlimit(RLIMIT_SIGPENDING, queued, queued, "RLIMIT_SIGPENDING"));
   TRY(sys::setrlimit(RLIMIT_FSIZE, limits.file_bytes, limits.file_bytes, "RLIMIT_FSIZE"));
   TRY(sys::setrlimit(RLIMIT_RTPRIO, 0, 0, "RLIMIT_RTPRIO"));
   TRY(sys::setrlimit(RLIMIT_NICE, 0, 0, "RLIMIT_NICE"));

@@ -46,6 +46,7 @@ struct Launch {
   const char* gid_map;
   struct rlimit processes;
   struct rlimit cpu_seconds;
+  struct rlimit files;
   const sock_fprog* filters;
   const bool* filter_listens;
   std::size_t filter_count;
@@ -75,6 +76,13 @@ bool map_ids(const Launch& launch) {
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   errno = saved;
   return mapped;
+}
+
+// What the kernel counts for a user counts for the host's user too: some of it stays for others.
+// And no user namespace below this one, whatever the filters let through.
+bool limit_user_counts(const Launch& launch) {
+  return write_map(launch.host_proc, "sys/user/max_inotify_instances", "64") &&
+         write_map(launch.host_proc, "sys/user/max_user_namespaces", "0");
 }
 
 bool drop_privileges() {
@@ -224,6 +232,7 @@ int become_program(void* argument) {
   stage("new session", setsid() >= 0);
   if (launch.own_namespaces) stage("user namespace", map_ids(launch));
   // Counted in this user namespace alone (user_namespaces(7), per-namespace limits: Linux 5.14).
+  stage("user counts", limit_user_counts(launch));
   stage("process limit", setrlimit(RLIMIT_NPROC, &launch.processes) == 0);
   stage("CPU limit", setrlimit(RLIMIT_CPU, &launch.cpu_seconds) == 0);
   stage("descriptors", keep_only_streams(launch));
@@ -233,6 +242,9 @@ int become_program(void* argument) {
   stage("landlock", enforce_ruleset(launch));
   stage("working directory", enter_directory(launch));
   stage("seccomp", load_filters(launch));
+  // Last, and below what the server, the zygote and other calls have: as many descriptors as this
+  // may be in flight over sockets for all processes of one uid together (ETOOMANYREFS).
+  stage("open files", setrlimit(RLIMIT_NOFILE, &launch.files) == 0);
   exec_first(launch);
   stage("exec", false);
   return 127;
@@ -348,6 +360,7 @@ Result<StartedProgram> start_payload(const RootPlan& root, const CallPlan& call,
   launch.gid_map = gid_map.c_str();
   launch.processes = {call.process_rlimit, call.process_rlimit};
   launch.cpu_seconds = cpu_seconds(call.limits);
+  launch.files = {call.limits.open_files, call.limits.open_files};
   launch.filters = filters.data();
   launch.filter_listens = reinterpret_cast<const bool*>(listens.data());
   launch.filter_count = filters.size();

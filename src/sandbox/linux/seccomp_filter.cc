@@ -9,6 +9,7 @@
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -125,6 +126,7 @@ class Tail {
     if (options.namespaces == Namespaces::kHosts) refuse_file_ioctls();
     for (const std::uint32_t number : kAimed) refuse_value(number, 0, kInit);
     for (const std::uint32_t number : kAimedSecond) refuse_value(number, 1, kInit);
+    keep_core_limit();
     add(BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, static_cast<std::uint32_t>(newest_known_call()), 0, 1));
     answer(SECCOMP_RET_ERRNO | ENOSYS);
     answer(SECCOMP_RET_ALLOW);
@@ -172,6 +174,28 @@ class Tail {
       add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, type, left, std::uint8_t(left == 0 ? 1 : 0)));
     }
     answer(SECCOMP_RET_ERRNO | EPERM);
+    load(offsetof(seccomp_data, nr));
+  }
+
+  // The limit of core files stays 1: below that a core_pattern that is a pipe starts its helper on
+  // the host (core(5)). Success without doing it, since gpg and ssh-agent end if they may not set
+  // it to 0, and there will be no core file either way.
+  void keep_core_limit() {
+    constexpr std::size_t kSize = sizeof(std::uint64_t);
+    constexpr std::size_t kArguments = offsetof(seccomp_data, args);
+    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_setrlimit, 0, 4));
+    load(kArguments);
+    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, RLIMIT_CORE, 0, 1));
+    answer(SECCOMP_RET_ERRNO | 0);
+    load(offsetof(seccomp_data, nr));
+    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prlimit64, 0, 8));
+    load(kArguments + kSize);
+    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, RLIMIT_CORE, 0, 5));
+    load(kArguments + 2 * kSize);  // a new limit, or only a question?
+    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2));
+    load(kArguments + 2 * kSize + sizeof(std::uint32_t));
+    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0));
+    answer(SECCOMP_RET_ERRNO | 0);
     load(offsetof(seccomp_data, nr));
   }
 

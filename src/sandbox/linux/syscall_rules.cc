@@ -140,8 +140,7 @@ std::vector<SyscallGroup> make_groups() {
        plain({
             "epoll_create", "epoll_create1", "epoll_ctl", "epoll_ctl_old", "epoll_pwait",
             "epoll_pwait2", "epoll_wait", "epoll_wait_old", "eventfd", "eventfd2", "futex",
-            "futex_waitv", "io_cancel", "io_destroy", "io_getevents", "io_pgetevents", "io_setup",
-            "io_submit", "pause", "pipe", "pipe2", "poll", "ppoll", "pselect6", "select",
+            "futex_waitv", "pause", "pipe", "pipe2", "poll", "ppoll", "pselect6", "select",
             "signalfd", "signalfd4"})},
       {"time", plain({
             "alarm", "clock_getres", "clock_gettime", "clock_nanosleep", "getitimer",
@@ -258,12 +257,25 @@ const std::vector<DeniedCall>& unreported_calls() {
   // Arguments behind a pointer cannot be filtered: clone3's flags, openat2's mode. io_uring would
   // do all calls past the filter. Libraries fall back from each of them.
   static const std::vector<DeniedCall> calls = {
-      {"clone3", Answer::kAbsent},          {"openat2", Answer::kAbsent},
-      {"fchmodat2", Answer::kAbsent},       {"io_uring_setup", Answer::kAbsent},
-      {"io_uring_enter", Answer::kAbsent},  {"io_uring_register", Answer::kAbsent},
-      {"memfd_secret", Answer::kAbsent},    {"set_mempolicy_home_node", Answer::kAbsent},
-      {"get_kernel_syms", Answer::kAbsent}, {"_sysctl", Answer::kAbsent},
-      {"clock_adjtime", Answer::kQuiet},    {"adjtimex", Answer::kQuiet},
+      {"clone3", Answer::kAbsent},
+      {"openat2", Answer::kAbsent},
+      {"fchmodat2", Answer::kAbsent},
+      {"io_uring_setup", Answer::kAbsent},
+      {"io_uring_enter", Answer::kAbsent},
+      {"io_uring_register", Answer::kAbsent},
+      {"memfd_secret", Answer::kAbsent},
+      {"set_mempolicy_home_node", Answer::kAbsent},
+      {"get_kernel_syms", Answer::kAbsent},
+      {"_sysctl", Answer::kAbsent},
+      // Contexts are counted for the whole machine (fs.aio-max-nr): one call could take them all.
+      {"io_setup", Answer::kAbsent},
+      {"io_submit", Answer::kAbsent},
+      {"io_getevents", Answer::kAbsent},
+      {"io_pgetevents", Answer::kAbsent},
+      {"io_cancel", Answer::kAbsent},
+      {"io_destroy", Answer::kAbsent},
+      {"clock_adjtime", Answer::kQuiet},
+      {"adjtimex", Answer::kQuiet},
   };
   return calls;
 }

@@ -273,6 +273,17 @@ TEST_CASE("no ioctl types into a terminal, whatever the upper half of its number
   CHECK(answer(SYS_ioctl, {0, TCGETS}) == kAllow);
 }
 
+TEST_CASE("the limit of core files cannot be changed, and setting it seems to work") {
+  constexpr std::uint32_t kNothingDone = SECCOMP_RET_ERRNO;
+  CHECK(answer(SYS_setrlimit, {RLIMIT_CORE, 0x1000}) == kNothingDone);
+  CHECK(answer(SYS_prlimit64, {0, RLIMIT_CORE, 0x1000, 0}) == kNothingDone);
+  CHECK(answer(SYS_prlimit64, {0, RLIMIT_CORE, 0x7f0000000000ULL, 0}) == kNothingDone);
+  CHECK(answer(SYS_prlimit64, {0, RLIMIT_CORE, 0, 0x1000}) == kAllow);
+  CHECK(answer(SYS_getrlimit, {RLIMIT_CORE, 0x1000}) == kAllow);
+  CHECK(answer(SYS_setrlimit, {RLIMIT_NOFILE, 0x1000}) == kAllow);
+  CHECK(answer(SYS_prlimit64, {0, RLIMIT_NOFILE, 0x1000, 0}) == kAllow);
+}
+
 TEST_CASE("personality can turn off address randomisation, as debuggers do, and nothing else") {
   CHECK(answer(SYS_personality, {0xffffffff}) == kAllow);
   CHECK(answer(SYS_personality, {ADDR_NO_RANDOMIZE}) == kAllow);
