@@ -11,6 +11,7 @@
 
 #include "base/sys.h"
 #include "base/text.h"
+#include "sandbox/linux/cgroup_sweep.h"
 #include "sandbox/linux/cgroup_text.h"
 
 namespace mayfly::sandbox {
@@ -32,7 +33,7 @@ bool readable(int fd, int timeout_ms) {
 }
 
 // The first line: "v2 memory pids". One line for each group; the descriptors are the locks in the
-// same order, and a pidfd of the server.
+// same order.
 std::string encode(const Subtree& subtree) {
   std::string text = subtree.version == CgroupVersion::kV2 ? "v2" : "v1";
   for (const std::string& controller : subtree.enabled) text += " " + controller;
@@ -42,7 +43,7 @@ std::string encode(const Subtree& subtree) {
 
 std::optional<Subtree> decode(sys::Message& message) {
   const std::vector<std::string> lines = text::split(message.data, '\n');
-  if (lines.size() < 2 || message.fds.size() != lines.size()) return std::nullopt;
+  if (lines.size() < 2 || message.fds.size() + 1 != lines.size()) return std::nullopt;
   Subtree subtree;
   subtree.enabled = parse_words(lines[0]);
   if (subtree.enabled.empty()) return std::nullopt;
@@ -79,9 +80,18 @@ void remove_all(const Subtree& subtree, int server) {
 int keeper_main(OwnedFd control) {
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   ::prctl(PR_SET_NAME, kKeeperName, 0, 0, 0);
+  const auto plan = sys::receive_message(control.get());
+  if (!plan || plan->fds.empty()) return 1;
+  const OwnedFd& server = plan->fds.front();
+  const std::vector<std::string> parents = text::split(plan->data, '\n');
   auto first = sys::receive_message(control.get());
-  if (!first || first->fds.empty()) return 1;
-  const OwnedFd server = std::move(first->fds.back());
+  if (!first || first->data.empty()) {
+    // The server died with its groups half made, or has given up and removed them. Its locks go a
+    // little later than its sockets.
+    (void)readable(server.get(), static_cast<int>(kPatience.count()));
+    for (const std::string& parent : parents) (void)sweep(parent);
+    return 1;
+  }
   const auto subtree = decode(*first);
   if (!subtree || !sys::send_message(control.get(), "ready")) return 1;
 
@@ -97,19 +107,25 @@ int keeper_main(OwnedFd control) {
   return 0;
 }
 
-Result<std::unique_ptr<Keeper>> Keeper::start(const Subtree& subtree) {
+Result<std::unique_ptr<Keeper>> Keeper::start(const std::vector<std::string>& parents) {
   const OwnedFd program = TRY(sys::open("/proc/self/exe", O_RDONLY));
-  const OwnedFd self = TRY(sys::pidfd_open(::getpid()));
   std::unique_ptr<Keeper> keeper(new Keeper(TRY(spawn_helper(kKeeperName, program))));
+  const OwnedFd self = TRY(sys::pidfd_open(::getpid()));
+  const int fd = self.get();
+  TRY(sys::send_message(keeper->process_.control.get(), text::join(parents, "\n"),
+                        std::span<const int>(&fd, 1)));
+  return keeper;
+}
+
+Status Keeper::take_over(const Subtree& subtree) {
   std::vector<int> fds;
   for (const LockedGroup& group : subtree.groups) fds.push_back(group.lock.get());
-  fds.push_back(self.get());
-  const int control = keeper->process_.control.get();
+  const int control = process_.control.get();
   TRY(sys::send_message(control, encode(subtree), fds));
   if (!readable(control, kAnswerMs)) return fail(system_error("wait for the keeper", ETIMEDOUT));
   const auto answer = TRY(sys::receive_message(control));
   if (answer.data != "ready") return fail(system_error("wait for the keeper", ECHILD));
-  return keeper;
+  return {};
 }
 
 Keeper::~Keeper() {

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/result.h"
@@ -10,11 +11,12 @@
 
 // The keeper: a process that outlives the server by as much as it takes to remove its groups.
 //
-// The server starts it once it has a subtree, gives it the paths, the locks and a pidfd of itself,
-// and from then on only tells it of groups that could not be removed. On end of file (the server
-// has closed its end or is dead, however it died) the keeper kills every call, removes the whole
-// subtree and exits. A process that does not die keeps the keeper, and nothing else, waiting. It
-// reads nothing but the server's words, and holds the locks, so that no sweep comes in between.
+// The server starts it before it makes anything, and tells it where; then, once it has a subtree,
+// gives it the paths, the locks and a pidfd of itself; and from then on only tells it of groups
+// that could not be removed. On end of file (the server has closed its end or is dead, however it
+// died) the keeper kills every call, removes the whole subtree, or what there is of it that nobody
+// has locked, and exits. A process that does not die keeps the keeper, and nothing else, waiting.
+// It reads nothing but the server's words, and holds the locks, so that no sweep comes in between.
 namespace mayfly::sandbox {
 
 // Serves `control`. Returns the process's exit code.
@@ -23,8 +25,10 @@ int keeper_main(OwnedFd control);
 // The server's side. Thread-safe.
 class Keeper {
  public:
-  // Returns when the keeper has taken over.
-  static Result<std::unique_ptr<Keeper>> start(const Subtree& subtree);
+  // `parents`: the directories in which groups are about to be made.
+  static Result<std::unique_ptr<Keeper>> start(const std::vector<std::string>& parents);
+  // Returns when the keeper answers for `subtree`.
+  Status take_over(const Subtree& subtree);
   ~Keeper();
   Keeper(const Keeper&) = delete;
   Keeper& operator=(const Keeper&) = delete;

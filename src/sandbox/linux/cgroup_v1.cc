@@ -278,6 +278,13 @@ Result<std::unique_ptr<Cgroups>> open_v1(const CgroupView& view) {
   subtree.version = CgroupVersion::kV1;
   std::string refused = "no controller of cgroup v1 is mounted";
   Directories usable;
+  std::vector<std::string> writable;
+  for (const std::string& parent : distinct(parents)) {
+    if (::access(parent.c_str(), W_OK) == 0) writable.push_back(parent);
+  }
+  // Before the first group: it answers for what a killed server has half made.
+  std::unique_ptr<Keeper> keeper;
+  if (!writable.empty()) keeper = TRY(Keeper::start(writable));
   for (const std::string& parent : distinct(parents)) {
     for (std::string& path : sweep(parent)) left.push_back(std::move(path));
     auto made = make_locked_group(parent, own_prefix());
@@ -301,11 +308,10 @@ Result<std::unique_ptr<Cgroups>> open_v1(const CgroupView& view) {
     return fail(std::move(error));
   };
   if (usable.count("memory") == 0 && usable.count("pids") == 0) return give_up(refused);
-  auto keeper = Keeper::start(subtree);
-  if (!keeper) return give_up(keeper.error().message);
-  for (const std::string& path : left) (*keeper)->remove_later(path);
+  if (auto taken = keeper->take_over(subtree); !taken) return give_up(taken.error().message);
+  for (const std::string& path : left) keeper->remove_later(path);
   auto cgroups =
-      std::make_unique<CgroupsV1>(std::move(subtree), std::move(usable), std::move(*keeper));
+      std::make_unique<CgroupsV1>(std::move(subtree), std::move(usable), std::move(keeper));
   TRY(cgroups->probe());
   return cgroups;
 }

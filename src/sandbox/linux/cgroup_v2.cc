@@ -293,6 +293,9 @@ Result<std::unique_ptr<Cgroups>> open_v2(const std::string& group) {
   const std::vector<std::string> left = sweep(group);
   Subtree subtree;
   subtree.version = CgroupVersion::kV2;
+  // Before the first group: it answers for what a killed server has half made.
+  std::unique_ptr<Keeper> keeper;
+  if (::access(group.c_str(), W_OK) == 0) keeper = TRY(Keeper::start({group}));
   auto made = make_locked_group(group, own_prefix());
   if (!made) {
     return fail(in_the_way("no group can be made in " + group + ": " + made.error().message,
@@ -300,14 +303,14 @@ Result<std::unique_ptr<Cgroups>> open_v2(const std::string& group) {
   }
   subtree.groups.push_back(std::move(*made));
   auto settled = settle(group, subtree);
-  auto keeper = settled ? Keeper::start(subtree) : fail(std::move(settled).error());
-  if (!keeper) {
+  if (settled) settled = keeper->take_over(subtree);
+  if (!settled) {
     (void)dissolve(subtree, Server::kAlive, Clock::now() + kPatience);
-    return fail(in_the_way("the group " + group + " cannot be used: " + keeper.error().message,
+    return fail(in_the_way("the group " + group + " cannot be used: " + settled.error().message,
                            start_in_scope()));
   }
-  for (const std::string& path : left) (*keeper)->remove_later(path);
-  auto cgroups = std::make_unique<CgroupsV2>(std::move(subtree), std::move(*keeper));
+  for (const std::string& path : left) keeper->remove_later(path);
+  auto cgroups = std::make_unique<CgroupsV2>(std::move(subtree), std::move(keeper));
   TRY(cgroups->probe());
   return cgroups;
 }
