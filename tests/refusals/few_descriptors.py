@@ -10,6 +10,10 @@ import resource
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "victims"))
+from attack import Failure, adopt_orphans, check_no_orphans  # noqa: E402
 
 MAYFLY = os.path.abspath(os.environ["MAYFLY"])
 # In the sandbox /etc/shadow is not there, not even as a name.
@@ -49,7 +53,12 @@ def main():
         workspace = os.path.join(top, "workspace")
         os.mkdir(workspace)
         os.mkdir(workspace + "-home")
+        adopt_orphans()
         outcomes = {most: one(most, workspace) for most in [*range(4, 48), 64, 128, 1024]}
+        try:
+            check_no_orphans()
+        except Failure as failure:
+            sys.exit(str(failure))
     print(outcomes)
     if outcomes[1024] != "ran" or outcomes[8] == "ran":
         sys.exit("too few descriptors must be refused, and a thousand are enough")

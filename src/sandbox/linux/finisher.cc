@@ -30,8 +30,25 @@ void tell(RunningCall& call) {
 
 }  // namespace
 
+void Finisher::post(const RunningCall& call, std::function<void()> work) {
+  constexpr std::size_t kMostThreads = 64;
+  const std::string& workspace = call.policy->workspaces.front().path;
+  const std::lock_guard lock(mutex_);
+  const bool known = threads_.count(workspace) > 0 || threads_.size() < kMostThreads;
+  threads_[known ? workspace : std::string()].post(std::move(work));
+}
+
+void Finisher::drain() {
+  std::map<std::string, BackgroundThread> threads;
+  {
+    const std::lock_guard lock(mutex_);
+    threads.swap(threads_);
+  }
+  for (auto& [workspace, thread] : threads) thread.drain();
+}
+
 void Finisher::finish(std::shared_ptr<RunningCall> call, std::function<void()> released) {
-  thread_.post([call = std::move(call), released = std::move(released)] {
+  post(*call, [call, released = std::move(released)] {
     look_for_host_code(*call);
     if (call->cgroup != nullptr) call->cgroup_usage = call->cgroup->usage();
     call->cgroup.reset();
@@ -42,7 +59,7 @@ void Finisher::finish(std::shared_ptr<RunningCall> call, std::function<void()> r
 }
 
 void Finisher::answer_lingering(std::shared_ptr<RunningCall> call) {
-  thread_.post([call = std::move(call)] {
+  post(*call, [call] {
     look_for_host_code(*call);
     // Until it is really gone it can still write.
     for (const std::shared_ptr<ProtectedPaths>& guard : call->guards) (void)guard->call_started();

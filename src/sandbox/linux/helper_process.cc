@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/stat.h>
 
+#include <cerrno>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -66,6 +68,10 @@ Result<HelperProcess> spawn_helper(const char* name, const OwnedFd& program) {
   const auto above = [](int fd) { return OwnedFd(::fcntl(fd, F_DUPFD_CLOEXEC, kProgramFd + 1)); };
   const OwnedFd control = above(theirs.get());
   const OwnedFd binary = above(program.get());
+  // posix_spawn would leave out what is not there, and start a helper that nobody can reach.
+  if (!control.valid() || !binary.valid()) {
+    return fail(system_error(std::string("make room for the descriptors of ") + name, EMFILE));
+  }
   HelperProcess helper;
   helper.pid = TRY(SpawnSetup().spawn(name, control.get(), binary.get()));
   helper.control = std::move(ours);
@@ -78,6 +84,8 @@ std::optional<int> helper_main(int argc, char** argv) {
   const std::string_view name = argv[0];
   if (name != kZygoteName && name != kKeeperName) return std::nullopt;
   (void)sys::close_range(kProgramFd, ~0U);
+  struct stat control {};
+  if (::fstat(kControlFd, &control) < 0 || !S_ISSOCK(control.st_mode)) return 1;
   if (name == kKeeperName) return keeper_main(OwnedFd(kControlFd));
   return zygote_main(OwnedFd(kControlFd));
 }

@@ -232,7 +232,7 @@ int become_program(void* argument) {
   stage("new session", setsid() >= 0);
   if (launch.own_namespaces) stage("user namespace", map_ids(launch));
   // Counted in this user namespace alone (user_namespaces(7), per-namespace limits: Linux 5.14).
-  stage("user counts", limit_user_counts(launch));
+  if (launch.own_namespaces) stage("user counts", limit_user_counts(launch));
   stage("process limit", setrlimit(RLIMIT_NPROC, &launch.processes) == 0);
   stage("CPU limit", setrlimit(RLIMIT_CPU, &launch.cpu_seconds) == 0);
   stage("descriptors", keep_only_streams(launch));

@@ -287,10 +287,13 @@ Report RunningCall::report() const {
     report.ended_by = EndedBy::kExit;
   } else {
     report.signal = WTERMSIG(status);
-    report.ended_by = *report.signal == SIGSYS    ? EndedBy::kSeccomp
-                      : *report.signal == SIGXFSZ ? EndedBy::kDisk
-                      : *report.signal == SIGXCPU ? EndedBy::kCpu
-                                                  : EndedBy::kSignal;
+    // Anybody can send SIGXCPU; it is the kernel's if the time is up.
+    const bool time_is_up =
+        limits.cpu.count() != 0 && report.usage.user + report.usage.system >= limits.cpu;
+    report.ended_by = *report.signal == SIGSYS                  ? EndedBy::kSeccomp
+                      : *report.signal == SIGXFSZ               ? EndedBy::kDisk
+                      : *report.signal == SIGXCPU && time_is_up ? EndedBy::kCpu
+                                                                : EndedBy::kSignal;
   }
   // The kernel's own count tells its kill from a program's. It is there however the rest raced.
   if (cgroup_usage.has_value() && cgroup_usage->memory_kills > 0) {
