@@ -76,6 +76,23 @@ process_limit() {
   expect "$json" "$(limit processes)" "cgroup v2" &&
     expect "$json" '.violations[] | select(.kind == "resource") | .operation' fork
 }
+fork_bomb() {
+  local json
+  json=$("$@" --pids 8 --timeout-ms 60000 -- /usr/bin/python3 -c '
+import os
+while True:
+    try:
+        os.fork()
+    except OSError:
+        pass') || true
+  expect "$json" .ended_by pids
+}
+cpu_limit() {
+  local json
+  json=$("$@" --cpu-ms 500 --cpu-percent 50 -- /bin/sh -c 'while :; do :; done') || true
+  expect "$json" .ended_by cpu && expect "$json" "$(limit cpu_ms)" "cgroup v2" &&
+    expect "$json" "$(limit cpu_percent)" "cgroup v2"
+}
 figures() {
   local json
   json=$("$@" -- /bin/sh -c 'head -c 20M /dev/zero | tail >/dev/null')
@@ -97,16 +114,15 @@ run_as_user() { as_user_in delegated "$mayfly" run --workspace /home/mayfly-vm/w
 cd /home/mayfly-vm/ws || exit 1
 first=$(run -- /bin/true)
 check "mayfly runs" expect "$first" .ended_by exit
-if ! tells_who_enforces "$first"; then
-  say "not yet: this mayfly's receipt says nothing of what enforces a limit"
-else
-  for who in run run_as_user; do
-    check "$who: too much memory ends the call" memory_limit $who
-    check "$who: forks beyond the limit are refused and reported" process_limit $who
-    check "$who: figures" figures $who
-    check "$who: mayfly is killed, nothing is left" killed_mayfly $who
-  done
-fi
+for who in run run_as_user; do
+  check "$who: too much memory ends the call" memory_limit $who
+  check "$who: forks beyond the limit are refused and reported" process_limit $who
+  check "$who: a program that does nothing but fork is ended" fork_bomb $who
+  check "$who: CPU time ends the call" cpu_limit $who
+  check "$who: figures" figures $who
+  check "$who: mayfly is killed, nothing is left" killed_mayfly $who
+done
+check "strict runs where the kernel enforces" expect "$(run --profile strict -- /bin/true)" .ended_by exit
 check "nothing is left" nothing_left
 
 finish

@@ -43,8 +43,6 @@ expect() {
 limit() { echo ".limits[] | select(.name == \"$1\") | .enforced_by"; }
 
 # Whether the receipt $1 says what keeps a limit.
-tells_who_enforces() { [ "$(jq -r "$(limit memory_bytes)" <<<"$1" 2>/dev/null || echo null)" != null ]; }
-
 finish() {
   say "$failures failed"
   [ $failures -eq 0 ]

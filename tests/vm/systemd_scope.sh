@@ -41,12 +41,8 @@ cd /home/mayfly-vm/ws || exit 1
 run=("$mayfly" run --workspace /home/mayfly-vm/ws --json -q -- /bin/true)
 first=$("${run[@]}")
 check "mayfly runs" expect "$first" .ended_by exit
-if tells_who_enforces "$first"; then
-  check "mayfly of root is in a scope" in_scope "${run[@]}"
-  check "mayfly of the user is in a scope" in_scope as_user "${run[@]}"
-  check "the scopes are gone" scopes_gone
-else
-  say "not yet: this mayfly's receipt says nothing of what enforces a limit"
-fi
+check "mayfly of root is in a scope" in_scope "${run[@]}"
+check "mayfly of the user is in a scope" in_scope as_user "${run[@]}"
+check "the scopes are gone" scopes_gone
 kill $other
 finish
