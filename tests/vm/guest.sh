@@ -42,7 +42,6 @@ expect() {
 }
 limit() { echo ".limits[] | select(.name == \"$1\") | .enforced_by"; }
 
-# Whether the receipt $1 says what keeps a limit.
 finish() {
   say "$failures failed"
   [ $failures -eq 0 ]
