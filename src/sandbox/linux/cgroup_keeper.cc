@@ -75,6 +75,21 @@ void remove_all(const Subtree& subtree, int server) {
   }
 }
 
+// Removes what a server has half made below `parents`, by the names it said it would use. One whose
+// lock another server's sweep holds at this moment is tried again: that server may die too.
+void remove_half_made(const std::string& prefix, const std::vector<std::string>& parents) {
+  constexpr int kTries = 20;
+  for (int attempt = 0; attempt < kTries; ++attempt) {
+    bool gone = true;
+    for (const std::string& parent : parents) {
+      (void)sweep(parent);
+      for (const std::string& name : groups_below(parent)) gone = gone && !name.starts_with(prefix);
+    }
+    if (gone) return;
+    (void)readable(-1, kRetryMs);
+  }
+}
+
 }  // namespace
 
 int keeper_main(OwnedFd control) {
@@ -83,13 +98,16 @@ int keeper_main(OwnedFd control) {
   const auto plan = sys::receive_message(control.get());
   if (!plan || plan->fds.empty()) return 1;
   const OwnedFd& server = plan->fds.front();
-  const std::vector<std::string> parents = text::split(plan->data, '\n');
+  // The prefix of the names, and where.
+  std::vector<std::string> lines = text::split(plan->data, '\n');
+  const std::string prefix = lines.front();
+  lines.erase(lines.begin());
   auto first = sys::receive_message(control.get());
   if (!first || first->data.empty()) {
     // The server died with its groups half made, or has given up and removed them. Its locks go a
     // little later than its sockets.
     (void)readable(server.get(), static_cast<int>(kPatience.count()));
-    for (const std::string& parent : parents) (void)sweep(parent);
+    remove_half_made(prefix, lines);
     return 1;
   }
   const auto subtree = decode(*first);
@@ -112,7 +130,8 @@ Result<std::unique_ptr<Keeper>> Keeper::start(const std::vector<std::string>& pa
   std::unique_ptr<Keeper> keeper(new Keeper(TRY(spawn_helper(kKeeperName, program))));
   const OwnedFd self = TRY(sys::pidfd_open(::getpid()));
   const int fd = self.get();
-  TRY(sys::send_message(keeper->process_.control.get(), text::join(parents, "\n"),
+  TRY(sys::send_message(keeper->process_.control.get(),
+                        own_prefix() + "\n" + text::join(parents, "\n"),
                         std::span<const int>(&fd, 1)));
   return keeper;
 }
