@@ -92,6 +92,86 @@ def case_cpu_of_many(ground):
     expect_ended(call(ground, SPIN_TOGETHER, "--cpu-ms", "500"), "cpu", "cpu_ms", 500)
 
 
+def enforcer(receipt, limit):
+    return next(use for use in receipt["limits"] if use["name"] == limit)["enforced_by"]
+
+
+def has_groups(ground):
+    return enforcer(call(ground, ""), "memory_bytes").startswith("cgroup")
+
+
+def expect_refused(receipt, field):
+    error = receipt.get("error", {})
+    if error.get("code") != "E2002" or error.get("field") != field or not error.get("remedy"):
+        raise Failure(f"{field} is not refused with a remedy: {receipt}")
+
+
+def case_memory(ground):
+    # Many processes, none of which has much.
+    receipt = call(ground, "for _ in range(5): os.fork()\nx = bytearray(os.urandom(16 << 20))\ntime.sleep(1000)\n",
+                   "--memory", "128M")
+    expect_ended(receipt, "memory", "memory_bytes", 128 * MIB)
+
+
+def case_own_kill(ground):
+    """What a program does to itself is not taken for a limit's doing."""
+    for name in ("SIGKILL", "SIGXCPU", "SIGTERM"):
+        receipt = call(ground, f"os.kill(os.getpid(), signal.{name})", "--memory", "1G", "--cpu-ms", "100000")
+        if receipt["ended_by"] != "signal" or receipt["signal"] != name:
+            raise Failure(f"{name} of its own: {receipt}")
+
+
+def case_forks(ground):
+    bomb = "while True:\n  try: os.fork()\n  except OSError: pass\n"
+    receipt = call(ground, bomb, "--pids", "30", "--timeout-ms", "20000" if has_groups(ground) else "1500")
+    if has_groups(ground):
+        expect_ended(receipt, "pids", "processes", 30)
+        refused = [one for one in receipt["violations"] if one["operation"] == "fork"]
+        if not refused or refused[0]["count"] <= 30:
+            raise Failure(f"refused forks are not reported: {receipt}")
+    elif receipt["ended_by"] != "timeout":
+        raise Failure(f"{receipt}")
+
+
+def case_cpu_share(ground):
+    if not has_groups(ground):
+        return expect_refused(call(ground, "", "--cpu-percent", "20"), "limits.cpu_percent")
+    receipt = call(ground, SPIN_TOGETHER, "--cpu-percent", "20", "--timeout-ms", "2000")
+    used = receipt["usage"]["cpu_ms"] / receipt["usage"]["wall_ms"]
+    if receipt["ended_by"] != "timeout" or used > 0.5:
+        raise Failure(f"with a share of 0.2 it had {used:.2f}: {receipt}")
+    return None
+
+
+def case_output(ground):
+    receipt = call(ground, "while True: print('x' * 1000)", "--max-output-bytes", "1M")
+    expect_ended(receipt, "output", "output_bytes", MIB)
+    if len(receipt["stdout"]) != MIB:
+        raise Failure(f"{len(receipt['stdout'])} bytes are kept")
+
+
+def case_timeout(ground):
+    receipt = call(ground, "bytearray(os.urandom(32 << 20))\ntime.sleep(1000)", "--timeout-ms", "1500")
+    expect_ended(receipt, "timeout", "wall_ms", 1500)
+    if receipt["usage"]["peak_memory_bytes"] < 32 * MIB or receipt["usage"]["peak_processes"] != 1:
+        raise Failure(f"its figures are lost: {receipt['usage']}")
+
+
+def case_strict(ground):
+    (ground.workspace / "case.py").write_text(
+        "import ctypes, os\nprint(ctypes.CDLL(None, use_errno=True).ptrace(0, 0, 0, 0), ctypes.get_errno())\n"
+        "try: open('here', 'w')\nexcept OSError as error: print(error.errno)\n")
+    receipt = receipt_of(ground.start("run", "--json", "--workspace", str(ground.workspace), "--profile", "strict",
+                                      "--", "/usr/bin/python3", "case.py"))
+    if not has_groups(ground):
+        return expect_refused(receipt, "limits.memory")
+    if receipt["stdout"].split() != ["-1", "1", "30"]:
+        raise Failure(f"strict lets through: {receipt}")
+    if enforcer(receipt, "memory_bytes") != enforcer(receipt, "processes"):
+        raise Failure(f"strict is watched: {receipt['limits']}")
+    return None
+
+
 CASES = {name[5:]: function for name, function in list(globals().items()) if name.startswith("case_")}
 
 
