@@ -27,9 +27,14 @@ Error bad_option(std::string_view option, std::string_view value, std::string_vi
 Result<std::uint64_t> parse_number(std::string_view option, const std::string& text) {
   std::uint64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || number == 0) {
-    return fail(bad_option(option, text, "is not a positive whole number", "give digits only"));
+  const bool whole = end == text.data() + text.size() && !text.empty();
+  if (whole && error == std::errc::result_out_of_range) {
+    return fail(bad_option(option, text, "is too large", "give less"));
   }
+  if (!whole || error != std::errc()) {
+    return fail(bad_option(option, text, "is not a whole number", "give digits only"));
+  }
+  if (number == 0) return fail(bad_option(option, text, "is nothing", "give 1 or more"));
   return number;
 }
 
@@ -123,7 +128,13 @@ Status apply(const PolicyOptions& options, sandbox::Profile& profile) {
   if (!options.job_timeout_ms.empty()) {
     limits.job_wall = TRY(parse_time("--job-timeout-ms", options.job_timeout_ms));
   }
-  if (!options.memory.empty()) limits.memory_bytes = TRY(parse_size("--memory", options.memory));
+  if (!options.memory.empty()) {
+    limits.memory_bytes = TRY(parse_size("--memory", options.memory));
+    if (limits.memory_bytes < sandbox::kLeastMemoryBytes) {
+      return fail(bad_option("--memory", options.memory, "is less than a sandbox itself needs",
+                             "give at least " + text::human_bytes(sandbox::kLeastMemoryBytes)));
+    }
+  }
   if (!options.cpu_ms.empty()) limits.cpu = TRY(parse_time("--cpu-ms", options.cpu_ms));
   if (!options.cpu_percent.empty()) {
     limits.cpu_percent = TRY(parse_number("--cpu-percent", options.cpu_percent));
@@ -145,6 +156,16 @@ Status apply(const PolicyOptions& options, sandbox::Profile& profile) {
 }
 
 }  // namespace
+
+// Like `--memory "$UNSET"`: taken for a missing option, it would mean no limit.
+void refuse_empty_values(CLI::App& command) {
+  for (CLI::Option* option : command.get_options()) {
+    if (option->get_type_size() == 0) continue;
+    option->check([](const std::string& value) {
+      return value.empty() ? std::string("the value is empty") : std::string();
+    });
+  }
+}
 
 void add_policy_options(CLI::App& command, PolicyOptions& options) {
   command

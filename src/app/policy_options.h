@@ -34,6 +34,9 @@ struct PolicyOptions {
 
 void add_policy_options(CLI::App& command, PolicyOptions& options);
 
+// Makes an empty value of any of `command`'s options an error.
+void refuse_empty_values(CLI::App& command);
+
 // The named profiles with the options applied to each. E1001 or E1002 with the option at fault.
 Result<std::vector<sandbox::Profile>> profiles(const PolicyOptions& options);
 

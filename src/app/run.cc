@@ -94,6 +94,7 @@ void add_run_options(CLI::App& command, RunOptions& options) {
   command.add_flag("--json", options.json,
                    "print one JSON object: the full receipt, with stdout and stderr inside");
   command.add_flag("-q,--quiet", options.quiet, "no receipt lines on stderr; errors only");
+  refuse_empty_values(command);
 }
 
 int run(int argc, char** argv) {

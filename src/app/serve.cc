@@ -167,6 +167,7 @@ void add_serve_options(CLI::App& command, ServeOptions& options) {
       .add_option("--max-queued", options.max_queued,
                   "calls that wait for a place, all clients together (default 64)")
       ->option_text("N");
+  refuse_empty_values(command);
 }
 
 int serve(int argc, char** argv) {

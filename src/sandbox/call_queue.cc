@@ -18,10 +18,12 @@ CallQueue::Verdict CallQueue::enter(const std::string& caller, std::uint64_t cal
   return Verdict::kWait;
 }
 
-std::optional<std::uint64_t> CallQueue::leave(const std::string& caller, milliseconds took) {
+std::optional<std::uint64_t> CallQueue::leave(const std::string& caller, milliseconds took,
+                                              TimePoint now) {
   constexpr double kWeight = 0.2;  // of the newest call in the average
   const auto ms = static_cast<double>(took.count());
   typical_ms_ = typical_ms_ == 0 ? ms : typical_ms_ + kWeight * (ms - typical_ms_);
+  last_end_ = now;
   --running_;
   if (const auto mine = callers_.find(caller); mine != callers_.end()) {
     --mine->second.running;
@@ -60,7 +62,11 @@ void CallQueue::forget_if_idle(std::map<std::string, Caller>::iterator caller) {
   if (caller->second.running == 0 && caller->second.calls.empty()) callers_.erase(caller);
 }
 
-milliseconds CallQueue::expected_wait() const {
+std::optional<milliseconds> CallQueue::expected_wait(TimePoint now) const {
+  constexpr double kSeveral = 3;
+  constexpr milliseconds kShort{1000};
+  const milliseconds typical(static_cast<milliseconds::rep>(typical_ms_ * kSeveral));
+  if (last_end_ == TimePoint() || now - last_end_ > std::max(typical, kShort)) return std::nullopt;
   const double rounds = static_cast<double>(waiting_ + 1) / static_cast<double>(places_);
   return milliseconds(static_cast<milliseconds::rep>(typical_ms_ * std::max(rounds, 0.5)));
 }

@@ -23,14 +23,15 @@ class CallQueue {
   // `call` runs at once, or waits until `leave` names it, or is not taken.
   Verdict enter(const std::string& caller, std::uint64_t call);
   // A running call of `caller` ended after `took`. Returns the call that has its place now.
-  std::optional<std::uint64_t> leave(const std::string& caller, milliseconds took);
+  std::optional<std::uint64_t> leave(const std::string& caller, milliseconds took, TimePoint now);
   // Whether `call` waited; then it does no longer.
   bool forget(std::uint64_t call);
 
   std::size_t running() const { return running_; }
   std::size_t waiting() const { return waiting_; }
-  // How long one who enters now would have to wait, judged by the calls that ended so far.
-  milliseconds expected_wait() const;
+  // How long one who enters now would have to wait, judged by the calls that ended so far. Nothing
+  // if that says nothing of those that run: none has ended for several times as long.
+  std::optional<milliseconds> expected_wait(TimePoint now) const;
 
  private:
   struct Caller {
@@ -46,6 +47,7 @@ class CallQueue {
   std::size_t waiting_ = 0;
   std::uint64_t services_ = 0;
   double typical_ms_ = 0;  // moving average of how long calls take
+  TimePoint last_end_;
   std::map<std::string, Caller> callers_;
 };
 

@@ -39,6 +39,8 @@ class Call {
   virtual ~Call() = default;
   virtual const std::string& id() const = 0;
   virtual TimePoint started() const = 0;
+  // Whether it was accepted and has no place to run yet.
+  virtual bool waiting() const { return false; }
   virtual std::shared_ptr<OutputStream> out() const = 0;
   virtual std::shared_ptr<OutputStream> err() const = 0;
   // Kills everything in the sandbox; the report says kCancelled. Later calls do nothing.

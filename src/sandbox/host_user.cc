@@ -42,8 +42,6 @@ std::string state_root(const HostUser& user) {
   return own_root(user, "XDG_STATE_HOME", "/.local/state");
 }
 
-std::string cache_root(const HostUser& user) {
-  return own_root(user, "XDG_CACHE_HOME", "/.cache");
-}
+std::string cache_root(const HostUser& user) { return own_root(user, "XDG_CACHE_HOME", "/.cache"); }
 
 }  // namespace mayfly::sandbox

@@ -32,6 +32,10 @@ struct Limits {
   bool operator==(const Limits&) const = default;
 };
 
+// Less of these is not enough for what a sandbox itself needs before the program runs.
+inline constexpr std::uint64_t kLeastMemoryBytes = 4ULL << 20;
+inline constexpr std::uint64_t kLeastOpenFiles = 16;
+
 // How much of a sandbox a host must be able to make. kLandlock is for hosts without user
 // namespaces: no namespaces and no private view of the file system, only Landlock, seccomp and
 // resource limits.

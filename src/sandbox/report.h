@@ -117,7 +117,8 @@ class OutputStream {
 };
 
 // The receipt's facts. The program's fate (`exit_code`, `signal`) and the sandbox's
-// (`setup_error`) are different things: exactly one of the three is set once a call has ended.
+// (`setup_error`) are different things: exactly one of the three is set once a call has ended, and
+// none if it was cancelled before it had a place to run.
 struct Report {
   std::string call_id;
   std::string profile;

@@ -80,6 +80,12 @@ Error above_ceiling(const std::string& field, std::uint64_t wanted, std::uint64_
                      "is above the ceiling of " + std::to_string(ceiling), remedy);
 }
 
+std::uint64_t least_of(std::uint64_t sandbox::Limits::*limit) {
+  if (limit == &sandbox::Limits::memory_bytes) return sandbox::kLeastMemoryBytes;
+  if (limit == &sandbox::Limits::open_files) return sandbox::kLeastOpenFiles;
+  return 1;
+}
+
 Status parse_limits(const Json& arguments, sandbox::Limits& limits) {
   const Json* wanted = member(arguments, "limits");
   if (wanted == nullptr) return {};
@@ -91,6 +97,12 @@ Status parse_limits(const Json& arguments, sandbox::Limits& limits) {
     if (number > limit) {
       return fail(above_ceiling(std::string("limits.") + field.name, number, limit,
                                 "a call can only lower a limit"));
+    }
+    const std::uint64_t least = least_of(field.value);
+    if (number < least) {
+      return fail(input_error(ErrorCode::kInvalidArgument, std::string("limits.") + field.name,
+                              std::to_string(number), "is less than a sandbox itself needs",
+                              "give at least " + std::to_string(least)));
     }
     limit = number;
   }

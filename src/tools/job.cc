@@ -44,6 +44,11 @@ std::shared_ptr<sandbox::OutputStream> Job::err() const {
   return running ? running->err() : nullptr;
 }
 
+bool Job::waiting() const {
+  const auto running = call();
+  return running != nullptr && running->waiting();
+}
+
 milliseconds Job::age() const {
   const std::lock_guard lock(mutex_);
   const TimePoint until = outcome_ ? ended_ : Clock::now();

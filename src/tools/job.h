@@ -42,6 +42,7 @@ class Job {
   // May be null, before attach.
   std::shared_ptr<sandbox::OutputStream> out() const;
   std::shared_ptr<sandbox::OutputStream> err() const;
+  bool waiting() const;      // accepted, and without a place to run yet
   milliseconds age() const;  // since the start, up to the end
 
   void cancel();

@@ -61,6 +61,7 @@ Json limits(const Report& report) {
     Json entry = {{"name", limit.name}, {"limit", limit.limit}};
     if (limit.used) entry["used"] = *limit.used;
     entry["reached"] = limit.reached;
+    if (limit.enforced_by.starts_with("watch")) entry["enforced_by"] = limit.enforced_by;
     out.push_back(std::move(entry));
   }
   return out;
@@ -98,6 +99,7 @@ Json structured(const Snapshot& call, ReceiptForm form) {
   add_output(out, call);
   out["usage"] = usage(call);
   out["sandbox"] = sandbox_label(call);
+  if (call.waiting) out["note"] = kWaits;
   if (!call.running()) {
     add_findings(out, call.outcome->report);
     if (form == ReceiptForm::kFull) out["receipt"] = call.outcome->full_receipt;
@@ -117,6 +119,7 @@ Snapshot snapshot(const Job& job, const OutputChoice& choice) {
   // The outcome first: the streams of a finished call do not change any more.
   call.outcome = job.outcome();
   call.age = job.age();
+  call.waiting = !call.outcome && job.waiting();
   const Growth growth = call.outcome ? Growth::kComplete : Growth::kGrowing;
   const auto out = job.out();
   const auto err = job.err();

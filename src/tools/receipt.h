@@ -40,7 +40,8 @@ struct Snapshot {
   milliseconds age{0};
   std::optional<Excerpt> out;
   std::optional<Excerpt> err;
-  std::string job_id;  // if the job can be asked for
+  std::string job_id;    // if the job can be asked for
+  bool waiting = false;  // for a place to run
 
   bool running() const { return outcome == nullptr; }
   bool truncated() const;

@@ -1,5 +1,6 @@
 #include "tools/receipt_text.h"
 
+#include <map>
 #include <vector>
 
 #include "base/text.h"
@@ -17,6 +18,16 @@ std::string amount(const std::string& name, std::uint64_t value) {
   return name.ends_with("_bytes") ? text::human_bytes(value)
          : name.ends_with("_ms")  ? std::to_string(value) + " ms"
                                   : std::to_string(value);
+}
+
+// What an operator raises a limit with.
+std::string option_of(const std::string& limit) {
+  static const std::map<std::string, std::string> options = {
+      {"wall_ms", "--timeout-ms"},           {"memory_bytes", "--memory"}, {"cpu_ms", "--cpu-ms"},
+      {"cpu_percent", "--cpu-percent"},      {"processes", "--pids"},      {"disk_bytes", "--disk"},
+      {"output_bytes", "--max-output-bytes"}};
+  const auto found = options.find(limit);
+  return found == options.end() ? "" : found->second;
 }
 
 // The limit that ended the call, as the report has it.
@@ -127,6 +138,7 @@ std::string receipt_text(const Snapshot& call, ReceiptForm form) {
   if (!call.running()) add_findings(notes, call.outcome->report);
   add_stream_notes(notes, call.out, "stdout", call.job_id);
   add_stream_notes(notes, call.err, "stderr", call.job_id);
+  if (call.waiting) add_line(notes, std::string("note: ") + kWaits);
   if (call.running()) {
     add_line(notes, "still running: get_job with wait_ms waits for it; next output is at offset " +
                         std::to_string(next_offset(call).value_or(0)));
@@ -144,9 +156,10 @@ std::string receipt_text(const Snapshot& call, ReceiptForm form) {
 }
 
 std::string ending(const Report& report) {
-  std::string out = report.signal      ? "killed by " + signal_name(*report.signal)
-                    : report.exit_code ? "exit " + std::to_string(*report.exit_code)
-                                       : "failed to start";
+  std::string out = report.signal        ? "killed by " + signal_name(*report.signal)
+                    : report.exit_code   ? "exit " + std::to_string(*report.exit_code)
+                    : report.setup_error ? "failed to start"
+                                         : "never started";
   const std::string why = reason(report);
   return why.empty() ? out : out + kDot + why;
 }
@@ -199,7 +212,11 @@ std::string limit_line(const sandbox::LimitUse& limit) {
   std::string out = limit.name + ": ";
   if (limit.used) out += amount(limit.name, *limit.used) + " of ";
   out += amount(limit.name, limit.limit);
-  if (limit.reached) out += " (reached)";
+  const bool watched = limit.enforced_by.starts_with("watch");
+  if (limit.reached) out += watched ? " (reached, by a " + limit.enforced_by + ")" : " (reached)";
+  const std::string option = option_of(limit.name);
+  if (limit.reached && !option.empty())
+    out += ". Remedy: use less, or ask the operator for " + option;
   return out;
 }
 

@@ -36,6 +36,8 @@ std::string sandbox_label(const Snapshot& call);
 // A receipt shows this many violations, and `note_of` says how many there were.
 inline constexpr std::size_t kMostShownViolations = 20;
 
+inline constexpr const char* kWaits = "it has not started: it waits for a place among the calls";
+
 // What else the reader should know, or nothing.
 std::string note_of(const sandbox::Report& report);
 

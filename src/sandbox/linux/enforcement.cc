@@ -76,9 +76,10 @@ Result<Enforcement> choose_enforcement(const Policy& policy, const Limits& limit
   return chosen;
 }
 
-CgroupLimits cgroup_limits(const Policy& policy, const Limits& limits, CgroupVersion version) {
-  // Init is in the group too, and on v1 the helper that clones it, for a moment.
-  const std::uint64_t ours = version == CgroupVersion::kV1 ? 2 : 1;
+CgroupLimits cgroup_limits(const Policy& policy, const Limits& limits, CgroupVersion version,
+                           Moment moment) {
+  const bool with_helper = version == CgroupVersion::kV1 && moment == Moment::kLaunching;
+  const std::uint64_t ours = with_helper ? 2 : 1;  // init, and the helper
   CgroupLimits out;
   out.memory_bytes = limits.memory_bytes;
   out.processes = limits.processes + ours;

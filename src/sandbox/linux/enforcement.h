@@ -32,6 +32,9 @@ Result<Enforcement> choose_enforcement(const Policy& policy, const Limits& limit
                                        const CgroupAbilities& cgroups);
 
 // `limits` for the control groups of one call under `policy`.
-CgroupLimits cgroup_limits(const Policy& policy, const Limits& limits, CgroupVersion version);
+// `kLaunching`: on v1 the helper that clones init is in the group too, until it has.
+enum class Moment { kLaunching, kRunning };
+CgroupLimits cgroup_limits(const Policy& policy, const Limits& limits, CgroupVersion version,
+                           Moment moment);
 
 }  // namespace mayfly::sandbox

@@ -34,10 +34,12 @@ class Handle final : public Call {
         number_(call.number),
         id_(call.id),
         accepted_(call.accepted),
+        waiting_(call.waiting),
         streams_(call.streams),
         job_wall_(call.limits.job_wall) {}
   const std::string& id() const override { return id_; }
   TimePoint started() const override { return accepted_; }
+  bool waiting() const override { return *waiting_; }
   std::shared_ptr<OutputStream> out() const override { return streams_[0]; }
   std::shared_ptr<OutputStream> err() const override { return streams_[1]; }
   void cancel() override { engine_.cancel(number_, std::nullopt); }
@@ -55,6 +57,7 @@ class Handle final : public Call {
   const std::uint64_t number_;
   const std::string id_;
   const TimePoint accepted_;
+  const std::shared_ptr<const std::atomic<bool>> waiting_;
   const std::array<std::shared_ptr<OutputStream>, 2> streams_;
   const milliseconds job_wall_;
 };
@@ -105,13 +108,19 @@ Result<LaunchFds> open_streams(RunningCall& call) {
 }
 
 Error busy(const CallQueue& queue) {
-  const auto seconds = std::chrono::ceil<std::chrono::seconds>(queue.expected_wait()).count();
-  return input_error(
-      ErrorCode::kBusy, "calls", std::to_string(queue.running()),
-      std::to_string(queue.running()) + " calls are running and " +
-          std::to_string(queue.waiting()) +
-          " are waiting for a place, as many as the server allows",
-      "Try again in about " + std::to_string(std::max<long>(1, seconds)) + " s, or stop a job");
+  Error error;
+  error.code = ErrorCode::kBusy;
+  error.message = "no place is left: " + std::to_string(queue.running()) + " running and " +
+                  std::to_string(queue.waiting()) +
+                  " waiting are as many calls as the server allows (--max-calls, --max-queued)";
+  error.remedy = "Stop a job that is not needed, or try again";
+  if (const auto wait = queue.expected_wait(Clock::now()); wait.has_value()) {
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(*wait).count();
+    error.remedy += " in about " + std::to_string(std::max<long>(1, seconds)) + " s";
+  } else {
+    error.remedy += " later: those that run have been at it for long";
+  }
+  return error;
 }
 
 Error no_disk(const Limits& limits) {
@@ -201,7 +210,7 @@ void LinuxEngine::cancel(std::uint64_t number, std::optional<milliseconds> grace
     never_started->killed_for = EndedBy::kCancelled;
     Error error;
     error.code = ErrorCode::kCancelled;
-    error.message = "cancelled while it waited for a place to run";
+    error.message = "cancelled before it had a place to run";
     abandon(never_started, std::move(error));
   });
 }
@@ -228,7 +237,8 @@ Result<std::shared_ptr<RunningCall>> LinuxEngine::prepare(std::shared_ptr<const 
   call->enforcement =
       TRY(choose_enforcement(*policy, command.limits, zygotes_->cgroup_abilities()));
   if (call->enforcement.io == Enforcer::kCgroup &&
-      cgroup_limits(*policy, command.limits, call->enforcement.cgroup).io_devices.empty()) {
+      cgroup_limits(*policy, command.limits, call->enforcement.cgroup, Moment::kLaunching)
+          .io_devices.empty()) {
     return fail(no_disk(command.limits));
   }
   call->plan = TRY(plan_call(*policy, command));
@@ -266,6 +276,7 @@ Result<std::shared_ptr<Call>> LinuxEngine::start(std::shared_ptr<const Policy> p
     verdict = queue_.enter(call->caller, call->number);
     if (verdict == CallQueue::Verdict::kFull) return fail(busy(queue_));
     waiting_[call->number] = call;
+    *call->waiting = verdict == CallQueue::Verdict::kWait;
     handle = std::make_shared<Handle>(*this, *call);
   }
   if (verdict == CallQueue::Verdict::kWait) return handle;
@@ -281,9 +292,10 @@ Result<std::shared_ptr<Call>> LinuxEngine::start(std::shared_ptr<const Policy> p
 
 // From an accepted call to a process: fails only as long as the loop does not have it.
 Status LinuxEngine::launch(const std::shared_ptr<RunningCall>& call) {
-  const CgroupLimits usual =
-      cgroup_limits(*call->policy, call->policy->limits, call->enforcement.cgroup);
-  const CgroupLimits wanted = cgroup_limits(*call->policy, call->limits, call->enforcement.cgroup);
+  const CgroupLimits usual = cgroup_limits(*call->policy, call->policy->limits,
+                                           call->enforcement.cgroup, Moment::kLaunching);
+  const CgroupLimits wanted =
+      cgroup_limits(*call->policy, call->limits, call->enforcement.cgroup, Moment::kLaunching);
   // Policies are prepared one at a time. That may read a whole workspace, and no running call waits
   // for it.
   const std::shared_ptr<Zygote> zygote = TRY(zygotes_->get(*call->policy, usual));
@@ -347,7 +359,7 @@ void LinuxEngine::release(const RunningCall& call) {
   std::optional<std::uint64_t> next;
   {
     const std::lock_guard lock(mutex_);
-    next = queue_.leave(call.caller, took);
+    next = queue_.leave(call.caller, took, Clock::now());
   }
   if (next.has_value()) launcher_.post([this, number = *next] { launch_waiting(number); });
 }

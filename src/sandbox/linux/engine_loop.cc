@@ -152,6 +152,7 @@ void LinuxEngine::adopt(const std::shared_ptr<RunningCall>& call) {
   {
     const std::lock_guard lock(mutex_);
     waiting_.erase(call->number);
+    *call->waiting = false;
     deferred.swap(call->deferred);
   }
   for (const auto& action : deferred) action(*call);
@@ -260,6 +261,11 @@ void LinuxEngine::hear_of_call(Zygote& zygote, const Note& note, std::vector<Own
   if (note.kind == Kind::kLaunched && !fds.empty()) {
     call.pidfd = std::move(fds.front());
     call.init = note.pid;
+    if (call.enforcement.cgroup == CgroupVersion::kV1 && call.cgroup != nullptr) {
+      // The helper is gone. Should this fail, the group has room for one process more.
+      (void)call.cgroup->set_limits(
+          cgroup_limits(*call.policy, call.limits, CgroupVersion::kV1, Moment::kRunning));
+    }
     for (StageTime& stage : zygotes_->take_stages(zygote)) {
       call.stages.push_back({"zygote " + stage.stage, stage.took});
     }

@@ -358,7 +358,11 @@ Result<StartedProgram> start_payload(const RootPlan& root, const CallPlan& call,
   launch.ruleset_flags = ruleset.flags;
   launch.uid_map = uid_map.c_str();
   launch.gid_map = gid_map.c_str();
-  launch.processes = {call.process_rlimit, call.process_rlimit};
+  // Nobody without privileges sets a limit above his own.
+  struct rlimit own {};
+  ::getrlimit(RLIMIT_NPROC, &own);
+  const rlim_t processes = std::min<rlim_t>(call.process_rlimit, own.rlim_max);
+  launch.processes = {processes, processes};
   launch.cpu_seconds = cpu_seconds(call.limits);
   launch.files = {call.limits.open_files, call.limits.open_files};
   launch.filters = filters.data();

@@ -16,8 +16,14 @@ namespace {
 constexpr std::size_t kMaxViolationKinds = 100;
 // How long after KILL a call is answered although something of it does not die.
 constexpr milliseconds kPatience{2000};
+// Less often may be a program that tries again for a while.
+constexpr std::uint64_t kFewestRefusals = 100;
 
-Violation violation_of(const Finding& finding, const std::string& profile) {
+bool is_tracing(const std::string& call) {
+  return call == "ptrace" || call == "kcmp" || call.starts_with("process_vm_");
+}
+
+Violation violation_of(const Finding& finding, const Policy& policy) {
   Violation violation;
   violation.kind = finding.kind;
   violation.operation = text::one_line(finding.operation);
@@ -27,11 +33,13 @@ Violation violation_of(const Finding& finding, const std::string& profile) {
   violation.count = finding.count;
   switch (finding.rule) {
     case BrokenRule::kSystemCalls:
-      violation.rule = profile + ": system calls";
-      violation.remedy = "No profile allows this call; use a way that does without it";
+      violation.rule = policy.profile + ": system calls";
+      violation.remedy = !policy.tracing && is_tracing(finding.operation)
+                             ? "This profile allows no tracing: ask the operator for one that does"
+                             : "No profile allows this call; use a way that does without it";
       break;
     case BrokenRule::kUnixSockets:
-      violation.rule = profile + ": unix sockets";
+      violation.rule = policy.profile + ": unix sockets";
       violation.remedy =
           "Only sockets made by this sandbox or by a job of yours answer: start the "
           "server in this call, or as a job";
@@ -94,7 +102,8 @@ void RunningCall::look_at_cgroup() {
   const CgroupEvents events = cgroup->take_events();
   if (events.out_of_memory) return end(EndedBy::kMemory, std::nullopt);
   // A program that is refused more often than it may have processes does nothing but fork.
-  if (events.refused_fork && cgroup->usage().refused_forks > limits.processes) {
+  const std::uint64_t patience = std::max(kFewestRefusals, limits.processes);
+  if (events.refused_fork && cgroup->usage().refused_forks > patience) {
     end(EndedBy::kPids, std::nullopt);
   }
 }
@@ -148,6 +157,10 @@ void RunningCall::take_note(const Note& note) {
   }
 }
 
+bool RunningCall::never_started() const {
+  return failure.has_value() && failure->code == ErrorCode::kCancelled;
+}
+
 Violation RunningCall::refused_forks() const {
   Violation violation;
   violation.kind = ViolationKind::kResource;
@@ -156,7 +169,7 @@ Violation RunningCall::refused_forks() const {
   violation.rule = policy->profile + ": limits.processes";
   violation.errno_name = "EAGAIN";
   violation.count = cgroup_usage->refused_forks;
-  violation.retryable = true;
+  violation.retryable = killed_for != EndedBy::kPids;
   violation.remedy = "Use fewer processes at once, or ask the operator for --pids N";
   return violation;
 }
@@ -192,9 +205,10 @@ void RunningCall::add_usage(Report& report, const WatchedUsage& watched) const {
       usage.bytes_written = std::max(usage.bytes_written.value_or(0), *seen.bytes_written);
     }
     if (seen.peak_memory_bytes) usage.peak_memory_bytes = seen.peak_memory_bytes;
-    // Init is not the program's.
+    // Init is not the program's, nor is a helper at the very start.
     if (seen.peak_processes)
-      usage.peak_processes = std::max<std::uint64_t>(*seen.peak_processes, 2) - 1;
+      usage.peak_processes =
+          std::min(std::max<std::uint64_t>(*seen.peak_processes, 2) - 1, limits.processes);
     usage.pressure = seen.pressure;
   }
   if (!usage.peak_processes) missing("peak_processes", "the call ended before the first sample");
@@ -222,14 +236,18 @@ void RunningCall::add_limits(Report& report) const {
           by(enforcement.cpu_time));
   }
   if (limits.cpu_percent != 0) {
-    limit("cpu_percent", limits.cpu_percent, std::nullopt, false, by(enforcement.cpu_share));
+    const auto share = static_cast<std::uint64_t>(100 * (usage.user + usage.system).count() /
+                                                  std::max<long>(1, usage.wall.count()));
+    // It is kept over periods of a tenth of a second, so an average can only come near it.
+    limit("cpu_percent", limits.cpu_percent, share, share * 10 >= limits.cpu_percent * 9,
+          by(enforcement.cpu_share));
   }
   limit("memory_bytes", limits.memory_bytes, usage.peak_memory_bytes,
         end == EndedBy::kMemory || usage.peak_memory_bytes.value_or(0) > limits.memory_bytes,
         by(enforcement.memory));
   limit("processes", limits.processes, usage.peak_processes,
-        usage.peak_processes.value_or(0) >= limits.processes ||
-            (cgroup_usage.has_value() && cgroup_usage->refused_forks > 0),
+        cgroup_usage.has_value() ? cgroup_usage->refused_forks > 0
+                                 : usage.peak_processes.value_or(0) >= limits.processes,
         tier == Tier::kLandlock && enforcement.processes == Enforcer::kRlimit
             ? "watch at 10 Hz"
             : by(enforcement.processes));
@@ -258,7 +276,7 @@ Report RunningCall::report() const {
   report.err = streams[1];
   const LedgerContent seen = ledger.has_value() ? ledger->read() : LedgerContent();
   for (const Finding& finding : seen.findings) {
-    report.violations.push_back(violation_of(finding, policy->profile));
+    report.violations.push_back(violation_of(finding, *policy));
   }
   report.violations.insert(report.violations.end(), violations.begin(), violations.end());
   report.violations_total = seen.total + violations_total;
@@ -269,6 +287,10 @@ Report RunningCall::report() const {
 
   add_usage(report, seen.usage);
 
+  if (never_started()) {
+    report.ended_by = EndedBy::kCancelled;
+    return report;
+  }
   if (failure.has_value() && (!killed_for.has_value() || !started)) {
     report.ended_by = killed_for.value_or(EndedBy::kSetup);
     report.setup_error = failure;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -45,6 +46,7 @@ struct RunningCall {
 
   // What others want of the call before the loop has it; done when it does.
   std::vector<std::function<void(RunningCall&)>> deferred;
+  std::shared_ptr<std::atomic<bool>> waiting = std::make_shared<std::atomic<bool>>(false);
 
   TimePoint accepted;
   TimePoint began;                         // launched
@@ -88,6 +90,7 @@ struct RunningCall {
   void add_usage(Report& report, const WatchedUsage& watched) const;
   void add_limits(Report& report) const;
   Violation refused_forks() const;
+  bool never_started() const;
 };
 
 }  // namespace mayfly::sandbox

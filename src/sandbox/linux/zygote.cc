@@ -259,6 +259,8 @@ Born Zygote::clone_by_helper(std::uint64_t helper, const sys::Message& message) 
   if (answer && answer->data.size() == sizeof born) {
     std::memcpy(&born, answer->data.data(), sizeof born);
   }
+  // It ends at once; until then it has one of the places for processes in the call's group.
+  (void)::waitpid(parked.pid, nullptr, __WALL);
   return born;
 }
 

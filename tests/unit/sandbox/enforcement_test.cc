@@ -92,6 +92,9 @@ TEST_CASE("a group has room for init beside the program's processes") {
   const Policy policy = policy_with({true, true});
   Limits limits = policy.limits;
   limits.processes = 10;
-  CHECK(cgroup_limits(policy, limits, CgroupVersion::kV2).processes == 11);
-  CHECK(cgroup_limits(policy, limits, CgroupVersion::kV1).processes == 12);
+  for (const CgroupVersion version : {CgroupVersion::kV1, CgroupVersion::kV2}) {
+    CHECK(cgroup_limits(policy, limits, version, Moment::kRunning).processes == 11);
+  }
+  CHECK(cgroup_limits(policy, limits, CgroupVersion::kV2, Moment::kLaunching).processes == 11);
+  CHECK(cgroup_limits(policy, limits, CgroupVersion::kV1, Moment::kLaunching).processes == 12);
 }
