@@ -58,18 +58,45 @@ std::string repair_utf8(std::string_view bytes) {
   return out;
 }
 
+namespace {
+
+std::string hex_escape(char c) {
+  char escaped[8];
+  std::snprintf(escaped, sizeof escaped, "\\x%02x", static_cast<unsigned char>(c));
+  return escaped;
+}
+
+// The bytes of a character at `at` that breaks or reorders a line without being seen: C1 controls,
+// U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069. 0 for others.
+std::size_t invisible_at(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t i) {
+    return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0U;
+  };
+  if (byte(0) == 0xC2 && byte(1) >= 0x80 && byte(1) <= 0x9F) return 2;
+  if (byte(0) != 0xE2) return 0;
+  const bool marks = byte(1) == 0x80 && (byte(2) == 0x8E || byte(2) == 0x8F ||
+                                         (byte(2) >= 0xA8 && byte(2) <= 0xAE));
+  const bool isolates = byte(1) == 0x81 && byte(2) >= 0xA6 && byte(2) <= 0xA9;
+  return marks || isolates ? 3 : 0;
+}
+
+}  // namespace
+
 std::string one_line(std::string_view bytes) {
   std::string out;
-  for (const char c : repair_utf8(bytes)) {
+  const std::string text = repair_utf8(bytes);
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
     const auto u = static_cast<unsigned char>(c);
-    if (c == '\n') {
+    if (const std::size_t size = invisible_at(text, at); size > 0) {
+      for (std::size_t i = 0; i < size; ++i) out += hex_escape(text[at + i]);
+      at += size - 1;
+    } else if (c == '\n') {
       out += "\\n";
     } else if (c == '\t') {
       out += "\\t";
     } else if (u < 0x20 || u == 0x7F) {
-      char escaped[8];
-      std::snprintf(escaped, sizeof escaped, "\\x%02x", u);
-      out += escaped;
+      out += hex_escape(c);
     } else {
       out += c;
     }

@@ -46,6 +46,17 @@ bool dissolve_v2(const Subtree& subtree, Server server, TimePoint deadline) {
 
 std::string own_prefix() { return kGroupPrefix + std::to_string(::getpid()) + "-"; }
 
+bool is_own_name(std::string_view name) {
+  constexpr std::size_t kRandomDigits = 16;
+  if (!name.starts_with(kGroupPrefix)) return false;
+  name.remove_prefix(std::string_view(kGroupPrefix).size());
+  const std::size_t pid = name.find_first_not_of("0123456789");
+  if (pid == 0 || pid == std::string_view::npos || name[pid] != '-') return false;
+  name.remove_prefix(pid + 1);
+  return name.size() == kRandomDigits &&
+         name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 std::string parent_of(const std::string& group) {
   const std::size_t slash = group.rfind('/');
   return slash == 0 || slash == std::string::npos ? "/" : group.substr(0, slash);

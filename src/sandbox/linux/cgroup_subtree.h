@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -32,6 +33,9 @@ struct Subtree {
 
 // What the names of this server's groups begin with; the pid is for people.
 std::string own_prefix();
+// Whether a server may have given this name: "mayfly-<pid>-<16 hexadecimal digits>". Others may
+// well begin in the same way ("mayfly-agent.service").
+bool is_own_name(std::string_view name);
 std::string parent_of(const std::string& group);
 
 // Only the root of all groups, not of a container's, may have processes and pass controllers on.

@@ -13,7 +13,7 @@ std::vector<std::string> sweep(const std::string& parent) {
   constexpr milliseconds kPatience(200);
   std::vector<std::string> left;
   for (const std::string& name : groups_below(parent)) {
-    if (!name.starts_with(kGroupPrefix)) continue;
+    if (!is_own_name(name)) continue;
     const std::string group = parent + "/" + name;
     const auto opened = sys::open(group, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!opened) continue;

@@ -192,7 +192,10 @@ void RunningCall::add_usage(Report& report, const WatchedUsage& watched) const {
     usage.bytes_read = count(used.ru_inblock) * kBlock;
     usage.bytes_written = count(used.ru_oublock) * kBlock;
     usage.disk_bytes = std::max(watched.disk_bytes, *usage.bytes_written);
-    usage.peak_memory_bytes = std::max(watched.peak_memory_bytes, count(used.ru_maxrss) << 10);
+    // What the kernel calls resident counts files that are only read: it is used for want of better.
+    const std::uint64_t resident = count(used.ru_maxrss) << 10;
+    usage.peak_memory_bytes =
+        watched.peak_memory_bytes > 0 ? watched.peak_memory_bytes : std::min(resident, limits.memory_bytes);
   }
   if (watched.peak_processes > 0) usage.peak_processes = watched.peak_processes;
   if (cgroup_usage.has_value()) {
@@ -210,6 +213,8 @@ void RunningCall::add_usage(Report& report, const WatchedUsage& watched) const {
       usage.peak_processes =
           std::min(std::max<std::uint64_t>(*seen.peak_processes, 2) - 1, limits.processes);
     usage.pressure = seen.pressure;
+    // The kernel's sum is exact; on v1 its two parts count ticks.
+    usage.system = std::max(usage.system, cgroup_cpu - usage.user);
   }
   if (!usage.peak_processes) missing("peak_processes", "the call ended before the first sample");
   if (!usage.peak_memory_bytes) missing("peak_memory_bytes", "the call was lost before it ended");

@@ -64,6 +64,7 @@ struct RunningCall {
   std::optional<Note> ended;                   // of init
   std::optional<Error> failure;
   std::optional<CgroupUsage> cgroup_usage;
+  microseconds cgroup_cpu{0};
   bool left_files_in_tmp = false;
   Tier tier = Tier::kFull;
   int landlock_abi = 0;  // of the ruleset that the program runs under

@@ -120,3 +120,10 @@ TEST_CASE("nearest suggests a likely slip and stays silent otherwise") {
 
 }  // namespace
 }  // namespace mayfly
+
+TEST_CASE("what reorders or breaks a line without being seen is escaped in one line") {
+  CHECK(text::one_line("a\xE2\x80\xAE" "b") == "a\\xe2\\x80\\xaeb");
+  CHECK(text::one_line("\xE2\x81\xA6") == "\\xe2\\x81\\xa6");
+  CHECK(text::one_line("\xC2\x85") == "\\xc2\\x85");
+  CHECK(text::one_line("\xE2\x80\x93 \xC3\xA4") == "\xE2\x80\x93 \xC3\xA4");
+}

@@ -1,3 +1,4 @@
+#include "sandbox/linux/cgroup_subtree.h"
 #include "sandbox/linux/cgroup_text.h"
 
 #include "catch_shim.h"
@@ -120,3 +121,11 @@ TEST_CASE("a scope is asked for with all processes and with delegation") {
 }
 
 }  // namespace
+
+TEST_CASE("only the names that servers give are a server's") {
+  CHECK(is_own_name("mayfly-123-0123456789abcdef"));
+  for (const char* other : {"mayfly-operator.service", "mayfly-123", "mayfly--0123456789abcdef",
+                            "mayfly-123-0123456789abcdeg", "mayfly-123-0123456789abcdef0", "other"}) {
+    CHECK_FALSE(is_own_name(other));
+  }
+}
