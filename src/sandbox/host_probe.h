@@ -20,6 +20,7 @@ struct Probe {
   std::string detail;       // what was done and what the kernel answered
   std::string needed;       // for what: "tier full"
   std::string remedy;       // for kMissing: the sysctl, the AppArmor profile, the systemd unit
+  std::string by;           // of a limit's row that works: who enforces it, "cgroup v2"
   std::vector<Tier> tiers;  // those that cannot be made without it
 };
 const char* to_string(Probe::State state);  // "works", "missing", "unknown", "fact"
@@ -33,12 +34,15 @@ struct Verdict {
   std::optional<Tier> tier;  // the strongest that can be made; absent: nothing can run
   // Why not a stronger one: the rows that it lacks. Empty for kFull.
   std::vector<Probe> in_the_way;
-  // Limits for which the kernel has a facility here. The others are watched, if a profile accepts.
-  bool memory = false;
-  bool processes = false;
-  bool cpu_share = false;
-  bool io = false;
-  std::string limits;  // the same for people: "memory by cgroup v2, CPU share not at all, …"
+  // Who holds each limit in that tier: "cgroup v1", "cgroup v2", "rlimit", "watched" (ten times a
+  // second, if the profile accepts it); "none" for what cannot be limited here.
+  std::string memory = "none";
+  std::string processes = "none";
+  std::string cpu_time = "none";
+  std::string cpu_share = "none";
+  std::string disk = "none";
+  std::string io = "none";
+  std::string limits;  // the same for people: "memory by cgroup v2, CPU share not limited, …"
 };
 Verdict judge(const std::vector<Probe>& table);
 

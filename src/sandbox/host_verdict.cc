@@ -31,13 +31,36 @@ bool speaks_of(Tier tier, const std::vector<Probe>& table) {
   });
 }
 
+std::string holder(const std::vector<Probe>& table, std::string_view id, const char* otherwise) {
+  const auto found = std::find_if(table.begin(), table.end(), [&](const Probe& probe) {
+    return probe.id == id && probe.state == Probe::State::kWorks;
+  });
+  if (found == table.end()) return otherwise;
+  return found->by.empty() ? "cgroup" : found->by;
+}
+
+void name_holders(const std::vector<Probe>& table, Verdict& verdict) {
+  verdict.memory = holder(table, "cgroup_memory", "watched");
+  // RLIMIT_NPROC counts one call only where that has a user namespace of its own.
+  verdict.processes =
+      holder(table, "cgroup_processes", verdict.tier == Tier::kLandlock ? "watched" : "rlimit");
+  verdict.cpu_time = holder(table, "cgroup_cpu", "watched");
+  verdict.cpu_share = holder(table, "cgroup_cpu", "none");
+  verdict.disk = "watched";
+  verdict.io = holder(table, "cgroup_io", "none");
+}
+
 std::string limits_text(const Verdict& verdict) {
-  const auto by = [](bool kernel, const char* otherwise) {
-    return std::string(kernel ? "by cgroup" : otherwise);
+  const auto held = [](const char* what, const std::string& by) {
+    const std::string how = by == "none"      ? "not limited"
+                            : by == "watched" ? "watched ten times a second"
+                                              : "by " + by;
+    return what + (" " + how);
   };
-  return "memory " + by(verdict.memory, "watched ten times a second") + ", processes " +
-         by(verdict.processes, "by rlimit") + ", CPU share " +
-         by(verdict.cpu_share, "not limited") + ", I/O " + by(verdict.io, "not limited");
+  return text::join({held("memory", verdict.memory), held("processes", verdict.processes),
+                     held("CPU time", verdict.cpu_time), held("CPU share", verdict.cpu_share),
+                     held("disk", verdict.disk), held("disk bandwidth", verdict.io)},
+                    ", ");
 }
 
 Error lacking(const std::string& rule, const std::vector<Probe>& rows) {
@@ -94,10 +117,7 @@ Verdict judge(const std::vector<Probe>& table) {
       if (!known) verdict.in_the_way.push_back(std::move(probe));
     }
   }
-  verdict.memory = works(table, "cgroup_memory");
-  verdict.processes = works(table, "cgroup_processes");
-  verdict.cpu_share = works(table, "cgroup_cpu");
-  verdict.io = works(table, "cgroup_io");
+  if (verdict.tier) name_holders(table, verdict);
   verdict.limits = limits_text(verdict);
   return verdict;
 }

@@ -81,16 +81,44 @@ def table():
     for row in found["probes"]:
         check(any(line.startswith(f"{marks[row['state']]} {row['name']} ") for line in lines),
               f"a line about {row['id']}", run.stdout)
-        check(row["state"] == "missing" or "remedy" not in row, "a remedy only for a gap", row)
-    remedies = sum(line.startswith("    remedy: ") for line in lines)
-    check(remedies == sum("remedy" in row for row in found["probes"]), "the remedies", run.stdout)
-    check(lines[-1].startswith("Verdict: "), "the verdict comes last", lines[-1])
-    check("limits: memory " in lines[-1], "how limits are enforced", lines[-1])
+        check((row["state"] == "missing") == ("remedy" in row), "a remedy for each gap and no other", row)
+    told_once(run.stdout)
+    verdict = verdict_of(run)
+    for name, by in found["limits"].items():
+        check(by in ("cgroup v1", "cgroup v2", "watched", "rlimit", "none"), f"who holds {name}", by)
+    if found["tier"] != "none":
+        check("limits: memory " in verdict and "CPU time " in verdict and "disk " in verdict,
+              "how limits are enforced", verdict)
     # What doctor promises is what run does.
     with tempfile.TemporaryDirectory() as workspace:
         ran = subprocess.run([MAYFLY, "run", "--workspace", workspace, "--", "true"], timeout=60,
                              capture_output=True, text=True)
     check((ran.returncode == 0) == (code == 0), "doctor and run agree", (code, ran))
+
+
+def verdict_of(run):
+    verdicts = [line for line in run.stdout.splitlines() if line.startswith("Verdict: ")]
+    check(len(verdicts) == 1, "one verdict", run.stdout)
+    return verdicts[0]
+
+
+def told_once(text):
+    """What several gaps have in common is printed with the first of them."""
+    for start in ("    remedy: ", "✗ "):
+        said = [line.split(": " if start != "✗ " else "  ", 1)[1].strip() for line in text.splitlines()
+                if line.startswith(start)]
+        said = [part for part in said if not part.startswith("as above, for ")]
+        check(len(said) == len(set(said)), "a reason or remedy is told twice", text)
+
+
+def refused_directory():
+    """/ is a directory that no call may work in."""
+    code, found = diagnosis(cwd="/", env={"HOME": "/nonexistent"})
+    check(not found["workspace"]["accepted"] and found["workspace"]["path"] == "/", "refused", found)
+    check(found["workspace"]["error"]["code"] == "E1004", "why", found["workspace"])
+    run = doctor(cwd="/", env={"HOME": "/nonexistent"})
+    check(run.returncode == code, "the exit code speaks of the host", run)
+    check("would be refused here: E1004" in run.stdout.splitlines()[-1], "also for a person", run.stdout)
 
 
 def keys_of(value):
@@ -112,6 +140,7 @@ def shape():
             rows.append({"id": row["id"], "needed": row["needed"], "tiers": row["tiers"],
                          "keys": sorted(row)})
     found["default_profile"].pop("error", None)
+    found["workspace"].pop("error", None)
     return {"top": keys_of(found), "probes": rows}
 
 
@@ -142,7 +171,26 @@ def no_user_namespaces():
     check(error["code"] == "E2002" and "user namespaces" in error["message"], "the error", error)
     run = doctor(preexec_fn=forbid_user_namespaces)
     check(run.returncode == 1 and "✗ user namespaces" in run.stdout, "also for a person", run)
-    check("does NOT run" in run.stdout.splitlines()[-1], "the verdict", run.stdout)
+    check("does NOT run" in verdict_of(run), "the verdict", run.stdout)
+    why = run.stdout.split(verdict_of(run))[1]
+    check("E2002" in why and "sysctl -w user.max_user_namespaces=" in why, "why, and what to do", why)
+    check("`mayfly doctor`" not in why, "doctor does not send people to doctor", why)
+    weaker_tier(found, why)
+
+
+def weaker_tier(found, why):
+    """That doctor says `--tier landlock` runs exactly where it does, and who holds its limits."""
+    with tempfile.TemporaryDirectory() as workspace:
+        ran = subprocess.run([MAYFLY, "run", "--json", "--tier", "landlock", "--workspace", workspace,
+                              "--", "true"], timeout=60, capture_output=True, text=True,
+                             preexec_fn=forbid_user_namespaces)
+    check(("`--tier landlock` runs" in why) == (ran.returncode == 0), "the weaker tier", (why, ran))
+    if ran.returncode != 0:
+        return
+    holders = {limit["name"]: limit["enforced_by"] for limit in json.loads(ran.stdout)["limits"]}
+    for name, limit in (("memory", "memory_bytes"), ("processes", "processes"), ("disk", "disk_bytes")):
+        by = holders[limit].replace("watch at 10 Hz", "watched")
+        check(found["limits"][name] == by, f"who holds {name}", (found["limits"], holders))
 
 
 def error_names_doctor():
@@ -195,7 +243,7 @@ def main():
         return
     cases = {"table": table, "json": json_keys, "command_line": command_line,
              "no_user_namespaces": no_user_namespaces, "error_names_doctor": error_names_doctor,
-             "covered_procfs": covered_procfs, "leaves_nothing": leaves_nothing}
+             "covered_procfs": covered_procfs, "leaves_nothing": leaves_nothing, "refused_directory": refused_directory}
     cases[sys.argv[1]]()
 
 

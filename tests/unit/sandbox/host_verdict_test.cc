@@ -30,7 +30,9 @@ TEST_CASE("a host where everything works can make the full tier, and nothing is 
   const Verdict verdict = judge(table(State::kWorks, State::kMissing, State::kWorks));
   CHECK(verdict.tier == Tier::kFull);
   CHECK(verdict.in_the_way.empty());
-  CHECK_FALSE(verdict.memory);
+  CHECK(verdict.memory == "watched");
+  CHECK(verdict.processes == "rlimit");
+  CHECK(verdict.cpu_share == "none");
 }
 
 TEST_CASE("without user namespaces the weaker tier is left, and the verdict says why") {
@@ -38,6 +40,19 @@ TEST_CASE("without user namespaces the weaker tier is left, and the verdict says
   CHECK(verdict.tier == Tier::kLandlock);
   REQUIRE(verdict.in_the_way.size() == 1);
   CHECK(verdict.in_the_way.front().id == "user_namespaces");
+}
+
+TEST_CASE("who holds a limit depends on the tier and on the control groups") {
+  // Without a user namespace of its own, a call's processes cannot be counted by an rlimit.
+  auto weak = table(State::kMissing, State::kWorks, State::kWorks);
+  CHECK(judge(weak).processes == "watched");
+  weak.push_back(row("cgroup_processes", State::kWorks));
+  weak.back().by = "cgroup v1";
+  CHECK(judge(weak).processes == "cgroup v1");
+  CHECK_THAT(judge(weak).limits, test::contains("processes by cgroup v1, CPU time watched"));
+  const Verdict nothing = judge(table(State::kMissing, State::kMissing, State::kMissing));
+  CHECK(nothing.memory == "none");
+  CHECK(nothing.disk == "none");
 }
 
 TEST_CASE("what could not be tried counts as missing") {

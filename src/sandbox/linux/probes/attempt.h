@@ -73,6 +73,7 @@ std::vector<Row> landlock_rows();
 std::vector<Probe> cgroup_probes();
 std::vector<Probe> cgroup_probes(Cgroups& cgroups);
 Probe container_probe();
+bool in_container();  // likely, as that row says
 Probe core_pattern_probe();
 
 // What a person can do about it; looks at settings only to choose among remedies.
@@ -80,6 +81,8 @@ std::string user_namespace_remedy(const Outcome& outcome);
 std::string procfs_remedy(const Outcome& outcome);
 std::string landlock_remedy(const Outcome& outcome);
 std::string ptrace_remedy(const Outcome& outcome);
+// `otherwise`, or in a container what whoever starts it has to do.
+std::string cgroup_remedy(const std::string& otherwise);
 // For a system call that has been there since Linux `version`.
 std::function<std::string(const Outcome&)> needs_linux(std::string version, std::string calls);
 // The first line of a file, empty if it cannot be read.

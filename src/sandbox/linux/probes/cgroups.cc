@@ -17,6 +17,8 @@ namespace mayfly::sandbox::probes {
 namespace {
 
 constexpr std::uint64_t kLimit = 16ULL << 20;
+constexpr const char* kBootWithV2 =
+    "Use cgroup v2: systemd.unified_cgroup_hierarchy=1 on the kernel's command line";
 
 // Writes to more memory than the group may have. Waits until it is in the group.
 int take_memory(int start) {
@@ -80,12 +82,30 @@ Probe row(const CgroupAbilities& able, const char* id, const char* name, bool wo
   probe.state = works ? Probe::State::kWorks : Probe::State::kMissing;
   probe.needed = needed;
   if (works) {
-    probe.detail = std::string("set in a group of ") + to_string(able.version);
+    probe.by = to_string(able.version);
+    probe.detail = "set in a group of " + probe.by;
     return probe;
   }
   probe.detail = able.why_not.empty() ? "no such controller here" : able.why_not;
-  probe.remedy = able.remedy;
+  probe.remedy = cgroup_remedy(able.remedy);
   return probe;
+}
+
+Probe pressure(const CgroupAbilities& able) {
+  Probe probe = row(able, "cgroup_pressure", "pressure", able.pressure, "pressure in the receipt");
+  if (able.pressure || able.version == CgroupVersion::kNone) return probe;
+  const bool v2 = able.version == CgroupVersion::kV2;
+  probe.detail = v2 ? "this kernel keeps no pressure figures" : "only cgroup v2 has it";
+  probe.remedy = v2 ? "Use a kernel with CONFIG_PSI, and psi=1 on its command line"
+                    : cgroup_remedy(kBootWithV2);
+  return probe;
+}
+
+// Our own group is gone when this is read.
+std::string kept_directory(const std::string& where) {
+  const std::size_t slash = where.rfind('/');
+  const bool own = slash != std::string::npos && where.find("/mayfly-", slash) == slash;
+  return own ? where.substr(0, slash) : where;
 }
 
 Probe out_of_memory(Cgroups& cgroups) {
@@ -100,7 +120,7 @@ Probe out_of_memory(Cgroups& cgroups) {
   const auto killed = run_out_of_memory(cgroups);
   probe.state = killed ? Probe::State::kWorks : Probe::State::kMissing;
   probe.detail = killed ? *killed : killed.error().message;
-  if (!killed) probe.remedy = "Use cgroup v2: boot with systemd.unified_cgroup_hierarchy=1";
+  if (!killed) probe.remedy = cgroup_remedy(kBootWithV2);
   return probe;
 }
 
@@ -114,16 +134,18 @@ std::vector<Probe> cgroup_probes(Cgroups& cgroups) {
                      "limits enforced by the kernel");
   if (able.version != CgroupVersion::kNone) {
     groups.detail = std::string(to_string(able.version)) + ": groups are made below " +
-                    text::one_line(able.where);
+                    text::one_line(kept_directory(able.where));
   }
   return {std::move(groups),
-          row(able, "cgroup_memory", "memory limit", able.memory, "memory enforced by the kernel"),
+          row(able, "cgroup_memory", "memory limit", able.memory,
+              "memory enforced by the kernel (else it is watched)"),
           out_of_memory(cgroups),
           row(able, "cgroup_processes", "process limit", able.processes,
               "refused forks in the receipt"),
-          row(able, "cgroup_cpu", "CPU limit", able.cpu, "CPU share, CPU time"),
+          row(able, "cgroup_cpu", "CPU limit", able.cpu,
+              "CPU share; CPU time by the kernel (else it is watched)"),
           row(able, "cgroup_io", "I/O limit", able.io, "I/O bandwidth"),
-          row(able, "cgroup_pressure", "pressure", able.pressure, "pressure in the receipt")};
+          pressure(able)};
 }
 
 }  // namespace mayfly::sandbox::probes

@@ -13,6 +13,7 @@ namespace {
 // The first namespaces have fixed inode numbers (include/linux/proc_ns.h).
 constexpr const char* kFirstUser = "user:[4026531837]";
 constexpr const char* kFirstPid = "pid:[4026531836]";
+constexpr const char* kLikely = "likely: ";
 
 bool is_first(const std::string& kind, const char* first) {
   const auto link = sys::readlink("/proc/self/ns/" + kind);
@@ -26,6 +27,8 @@ bool under_a_filter() {
 }
 
 }  // namespace
+
+bool in_container() { return container_probe().detail.starts_with(kLikely); }
 
 std::string setting(const std::string& path) {
   const auto file = sys::open(path, O_RDONLY);
@@ -51,7 +54,7 @@ Probe container_probe() {
     signs.push_back("the variable container=" + text::shorten(text::one_line(name), 40));
   }
   probe.detail = signs.empty() ? "no sign of one: the first user and pid namespaces, no filter"
-                               : "likely: " + text::join(signs, ", ");
+                               : kLikely + text::join(signs, ", ");
   return probe;
 }
 

@@ -93,6 +93,13 @@ std::string landlock_remedy(const Outcome& outcome) {
   return needs_linux("5.13", "CONFIG_SECURITY_LANDLOCK")(outcome);
 }
 
+std::string cgroup_remedy(const std::string& otherwise) {
+  if (!in_container()) return otherwise;
+  return "Whoever starts this container has to delegate cgroup v2 to it: a cgroup namespace of its "
+         "own, whose file system /sys/fs/cgroup is writable inside (docker and podman mount it "
+         "read-only unless told otherwise)";
+}
+
 std::string ptrace_remedy(const Outcome& outcome) {
   if (setting("/proc/sys/kernel/yama/ptrace_scope") == "3") {
     return "kernel.yama.ptrace_scope=3 cannot be undone while the machine runs: set 1 or 2 in "
