@@ -74,8 +74,8 @@ std::size_t invisible_at(std::string_view text, std::size_t at) {
   };
   if (byte(0) == 0xC2 && byte(1) >= 0x80 && byte(1) <= 0x9F) return 2;
   if (byte(0) != 0xE2) return 0;
-  const bool marks = byte(1) == 0x80 && (byte(2) == 0x8E || byte(2) == 0x8F ||
-                                         (byte(2) >= 0xA8 && byte(2) <= 0xAE));
+  const bool marks = byte(1) == 0x80 &&
+                     (byte(2) == 0x8E || byte(2) == 0x8F || (byte(2) >= 0xA8 && byte(2) <= 0xAE));
   const bool isolates = byte(1) == 0x81 && byte(2) >= 0xA6 && byte(2) <= 0xA9;
   return marks || isolates ? 3 : 0;
 }

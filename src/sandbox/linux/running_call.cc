@@ -90,6 +90,12 @@ void RunningCall::end(EndedBy reason, std::optional<milliseconds> grace) {
   if (!kill_at.has_value()) kill_at = Clock::now() + *grace;
 }
 
+void RunningCall::read_cgroup() {
+  if (cgroup == nullptr) return;
+  cgroup_usage = cgroup->usage();
+  cgroup_cpu = cgroup->cpu_time();
+}
+
 void RunningCall::look_at_cpu_time(TimePoint now) {
   constexpr milliseconds kShortest{10};
   static const int cores = std::max(1, get_nprocs());
@@ -192,10 +198,12 @@ void RunningCall::add_usage(Report& report, const WatchedUsage& watched) const {
     usage.bytes_read = count(used.ru_inblock) * kBlock;
     usage.bytes_written = count(used.ru_oublock) * kBlock;
     usage.disk_bytes = std::max(watched.disk_bytes, *usage.bytes_written);
-    // What the kernel calls resident counts files that are only read: it is used for want of better.
+    // What the kernel calls resident counts files that are only read: it is used for want of
+    // better.
     const std::uint64_t resident = count(used.ru_maxrss) << 10;
-    usage.peak_memory_bytes =
-        watched.peak_memory_bytes > 0 ? watched.peak_memory_bytes : std::min(resident, limits.memory_bytes);
+    usage.peak_memory_bytes = watched.peak_memory_bytes > 0
+                                  ? watched.peak_memory_bytes
+                                  : std::min(resident, limits.memory_bytes);
   }
   if (watched.peak_processes > 0) usage.peak_processes = watched.peak_processes;
   if (cgroup_usage.has_value()) {

@@ -79,6 +79,8 @@ struct RunningCall {
   // Asks for the end: TERM now and KILL after `grace`, or KILL now. The first reason stands.
   void end(EndedBy reason, std::optional<milliseconds> grace);
   void kill_now();
+  // Keeps what its control group has counted, which is about to be removed.
+  void read_cgroup();
   // Ends the call if its control group has used its time up; otherwise says when to look again.
   void look_at_cpu_time(TimePoint now);
   // Ends the call if its control group says that memory ran out or that it does nothing but fork.

@@ -57,9 +57,9 @@ TEST_CASE("repaired text is always UTF-8, whatever two bytes stand together") {
 }
 
 TEST_CASE("one_line shows control characters and keeps the rest") {
-  CHECK(text::one_line("a\nb\tc") == "a\\nb\\tc");
-  CHECK(text::one_line("\x1b[31mred\x7f\0"s) == "\\x1b[31mred\\x7f\\x00");
-  CHECK(text::one_line("caf\xC3\xA9 \xFF") == "caf\xC3\xA9 " + kBad);
+  CHECK(mayfly::text::one_line("a\nb\tc") == "a\\nb\\tc");
+  CHECK(mayfly::text::one_line("\x1b[31mred\x7f\0"s) == "\\x1b[31mred\\x7f\\x00");
+  CHECK(mayfly::text::one_line("caf\xC3\xA9 \xFF") == "caf\xC3\xA9 " + kBad);
 }
 
 TEST_CASE("shorten keeps short text, and cuts longer text between characters") {
@@ -122,8 +122,9 @@ TEST_CASE("nearest suggests a likely slip and stays silent otherwise") {
 }  // namespace mayfly
 
 TEST_CASE("what reorders or breaks a line without being seen is escaped in one line") {
-  CHECK(text::one_line("a\xE2\x80\xAE" "b") == "a\\xe2\\x80\\xaeb");
-  CHECK(text::one_line("\xE2\x81\xA6") == "\\xe2\\x81\\xa6");
-  CHECK(text::one_line("\xC2\x85") == "\\xc2\\x85");
-  CHECK(text::one_line("\xE2\x80\x93 \xC3\xA4") == "\xE2\x80\x93 \xC3\xA4");
+  CHECK(mayfly::text::one_line("a\xE2\x80\xAE"
+                       "b") == "a\\xe2\\x80\\xaeb");
+  CHECK(mayfly::text::one_line("\xE2\x81\xA6") == "\\xe2\\x81\\xa6");
+  CHECK(mayfly::text::one_line("\xC2\x85") == "\\xc2\\x85");
+  CHECK(mayfly::text::one_line("\xE2\x80\x93 \xC3\xA4") == "\xE2\x80\x93 \xC3\xA4");
 }

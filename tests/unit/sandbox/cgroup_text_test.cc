@@ -1,5 +1,5 @@
-#include "sandbox/linux/cgroup_subtree.h"
 #include "sandbox/linux/cgroup_text.h"
+#include "sandbox/linux/cgroup_subtree.h"
 
 #include "catch_shim.h"
 #include "sandbox/linux/cgroup_scope.h"
@@ -124,8 +124,9 @@ TEST_CASE("a scope is asked for with all processes and with delegation") {
 
 TEST_CASE("only the names that servers give are a server's") {
   CHECK(is_own_name("mayfly-123-0123456789abcdef"));
-  for (const char* other : {"mayfly-operator.service", "mayfly-123", "mayfly--0123456789abcdef",
-                            "mayfly-123-0123456789abcdeg", "mayfly-123-0123456789abcdef0", "other"}) {
+  for (const char* other :
+       {"mayfly-operator.service", "mayfly-123", "mayfly--0123456789abcdef",
+        "mayfly-123-0123456789abcdeg", "mayfly-123-0123456789abcdef0", "other"}) {
     CHECK_FALSE(is_own_name(other));
   }
 }
