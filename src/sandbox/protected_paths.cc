@@ -134,14 +134,20 @@ Status ProtectedPaths::begin_in_turn(bool alone) {
     // Of a server that is at work, or of one that died. The dead one's sandbox may outlive it for
     // a moment, so what it knew stays what this call is compared with, too.
     ProtectionRecord record = TRY(journal_->read());
-    if (record.bind != options_.bind) {
-      return fail(input_error(ErrorCode::kHostCannotEnforce, "workspace", workspace_.path,
-                              "another server protects its directories in another way",
-                              "use the same version of Mayfly for both"));
+    if (record.bind != options_.bind && !alone) {
+      return fail(input_error(ErrorCode::kBusy, "workspace", workspace_.path,
+                              "calls of the other tier (full, landlock) are running in it, which "
+                              "protect its directories in another way",
+                              "wait for them to end, or use the same --tier for both"));
     }
     before_ = std::move(record.snapshot);
     unwritten_ = false;
-    if (alone) left_by_the_dead_ = settle();
+    if (alone) left_by_the_dead_ = settle(record.bind);
+    if (record.bind != options_.bind) {
+      // What it knew of directories is not what this call has to know of them.
+      remember();
+      unwritten_ = true;
+    }
     add_missing();
     return unwritten_ ? journal_->write(options_.bind, before_) : Status();
   }
@@ -240,9 +246,9 @@ void ProtectedPaths::add_missing() {
   }
 }
 
-std::vector<HostCodeFinding> ProtectedPaths::settle() {
+std::vector<HostCodeFinding> ProtectedPaths::settle(DirectoryBind bind) {
   std::vector<HostCodeFinding> findings = std::exchange(left_by_the_dead_, {});
-  const Workplace bound = place(options_.bind);
+  const Workplace bound = place(bind);
   const Workplace compared = place(DirectoryBind::kNone);
   for (const auto& [path, before] : before_.common) {
     settle_guarded(bound, path, before, "", findings);
@@ -254,12 +260,13 @@ std::vector<HostCodeFinding> ProtectedPaths::settle() {
     findings.push_back({gap.path.empty() ? "." : gap.path, "may hold a repository",
                         HostCodeFinding::Outcome::kNotExamined, "", gap.why});
   }
-  settle_repositories(findings);
+  settle_repositories(bind, findings);
   return findings;
 }
 
-void ProtectedPaths::settle_repositories(std::vector<HostCodeFinding>& findings) {
-  const Workplace workplace = place(options_.bind);
+void ProtectedPaths::settle_repositories(DirectoryBind bind,
+                                         std::vector<HostCodeFinding>& findings) {
+  const Workplace workplace = place(bind);
   auto& repositories = before_.repositories;
   std::map<Object, const RepositoryState*> by_object;
   for (const auto& [path, state] : repositories) {

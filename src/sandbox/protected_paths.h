@@ -74,7 +74,8 @@ class ProtectedPaths {
   ProtectedPaths& operator=(const ProtectedPaths&) = delete;
 
   // E1003 if the workspace's path has come to mean another directory. E4001 if another server
-  // looks through the workspace for longer than our patience. E2001 if what a dead server
+  // looks through the workspace for longer than our patience, or has calls in it whose directories
+  // are protected in another way than `bind`. E2001 if what a dead server
   // remembered cannot be read: its own sandbox may have left anything, so no call starts until a
   // person has looked and deleted the file that the error names. E6001 if nothing can be written.
   Status call_started();
@@ -95,8 +96,9 @@ class ProtectedPaths {
   Status begin_in_turn(bool alone);
   void load_replaced();
   void end_recorded(bool have_turn);
-  std::vector<HostCodeFinding> settle();
-  void settle_repositories(std::vector<HostCodeFinding>& findings);
+  std::vector<HostCodeFinding> settle() { return settle(options_.bind); }
+  std::vector<HostCodeFinding> settle(DirectoryBind bind);
+  void settle_repositories(DirectoryBind bind, std::vector<HostCodeFinding>& findings);
   Workplace place(DirectoryBind bind) const;
 
   std::mutex mutex_;

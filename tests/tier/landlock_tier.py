@@ -188,6 +188,22 @@ def case_neighbour(place, programs):
         neighbour.wait()
 
 
+# A process whose main thread has ended: /proc shows a zombie, and the other thread goes on.
+HEADLESS = """
+import ctypes, os, threading, time
+def go_on():
+    memory = b"x" * ({megabytes} << 20)
+    time.sleep(1000)
+if os.fork() == 0:
+    os.setsid()
+    for stream in range(3):
+        os.close(stream)
+    threading.Thread(target=go_on).start()
+    ctypes.CDLL(None).syscall(60, 0)
+time.sleep({pause})
+"""
+
+
 DAEMONS = ("(setsid sleep 1000 &); (setsid setsid sh -c 'trap \"\" TERM HUP; sleep 1000; sleep 1000' &); "
            "python3 -c 'import ctypes, os, time; ctypes.CDLL(None).prctl(4, 0); os.fork() or (os.setsid(), time.sleep(1000))' & "
            "sleep 0.3; touch started; ")
@@ -196,6 +212,9 @@ DAEMONS = ("(setsid sleep 1000 &); (setsid setsid sh -c 'trap \"\" TERM HUP; sle
 def case_nothing_remains(place):
     receipt = place.shell(DAEMONS + "exit 3")
     expect(receipt.get("exit_code") == 3, "the program's own end is not told", receipt)
+    nothing_left(place)
+    receipt = place.run("/usr/bin/python3", "-c", HEADLESS.format(megabytes=0, pause=0.5))
+    expect(receipt.get("exit_code") == 0, "a process without its main thread", receipt)
     nothing_left(place)
     receipt = place.shell("trap '' TERM; " + DAEMONS + "while :; do :; done", options=["--timeout-ms", "1500"])
     expect(receipt["ended_by"] == "timeout", "not ended for its time", receipt)
@@ -290,6 +309,83 @@ def case_limits(place):
     receipt = place.shell("ulimit -n; ulimit -c")
     expect(receipt["stdout"].split()[1] == "0" or int(receipt["stdout"].split()[1]) <= 1, "core files", receipt)
     nothing_left(place)
+
+
+def case_counted(place):
+    """What a program may do so that what it uses is not seen."""
+    def ends(by, what, script, *options):
+        receipt = place.run("/usr/bin/python3", "-c", script, options=[*options, "--timeout-ms", "20000"])
+        print(what, receipt.get("ended_by"), receipt.get("usage"))
+        expect(receipt.get("ended_by") == by, what, receipt)
+        nothing_left(place)
+
+    ends("memory", "memory of a process without its main thread", HEADLESS.format(megabytes=400, pause=1000),
+         "--memory", "100M")
+    ends("memory", "memory of a process with the name of a line",
+         "import ctypes; ctypes.CDLL(None).prctl(15, b'RssAnon:0')\n"
+         "x = b'x' * (400 << 20)\nimport time; time.sleep(1000)", "--memory", "100M")
+    burn = "end = time.process_time() + 0.45\n  while time.process_time() < end: pass\n  os._exit(0)\n"
+    ends("cpu", "CPU time of children that were waited for",
+         "import os, time\nfor i in range(8):\n if os.fork() == 0:\n  " + burn + " os.wait()\ntime.sleep(1)\n", "--cpu-ms", "1000")
+    ends("cpu", "CPU time of children that nobody waits for",
+         "import os, signal, time\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\nfor i in range(8):\n"
+         " child = os.fork()\n if child == 0:\n  " + burn +
+         " try: os.waitpid(child, 0)\n except OSError: pass\ntime.sleep(1)\n", "--cpu-ms", "1000")
+    ends("disk", "disk of children that nobody waits for",
+         "import os, signal, time\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\nfor i in range(8):\n"
+         " child = os.fork()\n if child == 0:\n  open(f'written-{i}', 'wb').write(b'x' * (10 << 20))\n  time.sleep(0.4)\n"
+         "  os._exit(0)\n try: os.waitpid(child, 0)\n except OSError: pass\ntime.sleep(1)\n", "--disk", "40M")
+    ends("disk", "disk that is reserved",
+         "import os, time\nfile = os.open('reserved', os.O_RDWR | os.O_CREAT)\nos.posix_fallocate(file, 0, 60 << 20)\n"
+         "time.sleep(1000)\n", "--disk", "40M")
+    receipt = place.run("/usr/bin/python3", "-c", "import os\nfile = os.open('some', os.O_RDWR | os.O_CREAT)\n"
+                        "os.posix_fallocate(file, 0, 1 << 20)\nassert os.fstat(file).st_size == 1 << 20")
+    expect(receipt.get("exit_code") == 0, "fallocate within the limit", receipt)
+
+
+def case_protected(place):
+    """Nothing is read-only there: what a call plants in directories that exist is undone, and told."""
+    hooks = place.workspace / ".git" / "hooks"
+    editor = place.workspace / ".vscode"
+
+    def git(*words):
+        subprocess.run(["git", "-c", "safe.directory=*", "-C", place.workspace, *words], check=True,
+                       env=place.environment(), stdout=subprocess.DEVNULL)
+    git("init", "-q")
+    hooks.mkdir(exist_ok=True)
+    (hooks / "pre-commit").write_text("#!/bin/sh\ntrue\n")
+    (hooks / "pre-commit").chmod(0o755)
+    editor.mkdir()
+    (editor / "settings.json").write_text("{}\n")
+    place.give_away()
+    plant = ("echo evil >.git/hooks/pre-push; chmod 755 .git/hooks/pre-push; echo evil >>.git/hooks/pre-commit; "
+             "echo evil >.vscode/tasks.json; echo evil >.vscode/settings.json")
+
+    def undone(receipt):
+        told = {violation["target"] for violation in receipt["violations"] if violation["kind"] == "host_code"}
+        planted = {".git/hooks/pre-push", ".git/hooks/pre-commit", ".vscode/tasks.json", ".vscode/settings.json"}
+        expect(planted <= told, "not told", receipt)
+        if (hooks / "pre-push").exists() or (editor / "tasks.json").exists():
+            raise Failure("what was planted is there")
+        if "evil" in (hooks / "pre-commit").read_text() + (editor / "settings.json").read_text():
+            raise Failure("what was changed is not as before")
+
+    undone(place.shell(plant))
+    # One tier at a time: each knows something else of the directories.
+    process = place.start("/bin/bash", "-c", plant + "; touch started; exec sleep 1000")
+    wait_until("the program runs", lambda: (place.workspace / "started").exists() or process.poll() is not None)
+    full = [MAYFLY, "run", "--json", "--workspace", place.workspace, "--", "true"]
+    done = subprocess.run(full, env=place.environment(), stdout=subprocess.PIPE, text=True, check=False)
+    error = json.loads(done.stdout).get("error", {})
+    expect(error.get("code") == "E4001" and "tier" in error.get("message", ""), "two tiers at once", done.stdout)
+    # A killed server of the one tier is cleared up after by the other.
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    check_no_orphans()
+    done = subprocess.run(full, env=place.environment(), stdout=subprocess.PIPE, text=True, check=False)
+    receipt = json.loads(done.stdout)
+    expect(receipt.get("tier") == "full", "the next call, in the other tier", receipt)
+    undone(receipt)
 
 
 def main():

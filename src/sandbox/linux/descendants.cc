@@ -45,9 +45,11 @@ std::optional<Descendant> look_at(pid_t pid) {
   };
   Descendant process;
   process.pid = pid;
-  process.zombie = values[0] == "Z" || values[0] == "X";
+  // A main thread that has ended is a zombie too, while others go on; a dead process counts 1.
+  process.zombie = (values[0] == "Z" || values[0] == "X") && number(20) <= 1;
   process.parent = static_cast<pid_t>(number(4));
-  process.ticks = number(14) + number(15);
+  process.user_ticks = number(14) + number(16);
+  process.system_ticks = number(15) + number(17);
   process.started = number(22);
   return process;
 }

@@ -18,9 +18,11 @@ namespace mayfly::sandbox {
 struct Descendant {
   pid_t pid = 0;
   pid_t parent = 0;
-  bool zombie = false;
+  bool zombie = false;        // all of its threads have ended
   std::uint64_t started = 0;  // in ticks since boot: with the pid this names one process
-  std::uint64_t ticks = 0;    // CPU time used
+  // CPU time, with that of children that it waited for.
+  std::uint64_t user_ticks = 0;
+  std::uint64_t system_ticks = 0;
 };
 
 // Everything below this process but what lies below `spared` of its children, as /proc has it. What

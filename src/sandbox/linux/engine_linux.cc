@@ -215,13 +215,17 @@ void LinuxEngine::cancel(std::uint64_t number, std::optional<milliseconds> grace
   });
 }
 
-Result<std::vector<std::shared_ptr<ProtectedPaths>>> LinuxEngine::guards_for(const Policy& policy) {
+Result<std::vector<std::shared_ptr<ProtectedPaths>>> LinuxEngine::guards_for(const Policy& policy,
+                                                                             Tier tier) {
   std::vector<std::shared_ptr<ProtectedPaths>> guards;
   if (policy.workspace_access == WorkspaceAccess::kReadOnly) return guards;
+  // Only a mount namespace can have directories that are read-only inside.
+  const DirectoryBind bind = tier == Tier::kFull ? DirectoryBind::kInForce : DirectoryBind::kNone;
   for (const Workspace& workspace : policy.workspaces) {
-    Guard& guard = guards_[workspace.path];
+    Guard& guard = guards_[{workspace.path, bind}];
     if (guard.paths == nullptr || guard.workspace != workspace) {
       ProtectedPaths::Options options;
+      options.bind = bind;
       options.state_root = options_.state_root;
       guard = {workspace, TRY(ProtectedPaths::open(workspace, std::move(options)))};
     }
@@ -315,7 +319,7 @@ Status LinuxEngine::launch(const std::shared_ptr<RunningCall>& call) {
   }
   {
     const std::lock_guard starting(starting_);
-    call->guards = TRY(guards_for(*call->policy));
+    call->guards = TRY(guards_for(*call->policy, call->tier));
     TRY(tell_guards(call->guards));
   }
   const Birth birth{berth.helper, berth.cgroup == nullptr ? -1 : berth.cgroup->directory()};

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/background_thread.h"
@@ -58,7 +59,7 @@ class LinuxEngine final : public Engine {
   Status start_loop();
   Result<std::shared_ptr<RunningCall>> prepare(std::shared_ptr<const Policy> policy,
                                                Command command, CallObserver observer);
-  Result<std::vector<std::shared_ptr<ProtectedPaths>>> guards_for(const Policy& policy);
+  Result<std::vector<std::shared_ptr<ProtectedPaths>>> guards_for(const Policy& policy, Tier tier);
   Status launch(const std::shared_ptr<RunningCall>& call);
   void launch_waiting(std::uint64_t number);
   // Of the finisher's: the place of a call is free.
@@ -93,8 +94,8 @@ class LinuxEngine final : public Engine {
   OwnedFd wake_;
   std::thread thread_;
 
-  std::mutex starting_;                  // guards the two below and the start of the loop
-  std::map<std::string, Guard> guards_;  // by workspace path
+  std::mutex starting_;  // guards the two below and the start of the loop
+  std::map<std::pair<std::string, DirectoryBind>, Guard> guards_;  // by workspace path
 
   std::mutex mutex_;  // guards what threads share with the loop, for a moment at a time
   bool stopping_ = false;

@@ -1,5 +1,9 @@
 #include "sandbox/linux/finisher.h"
 
+#include <thread>
+
+#include "base/clock.h"
+
 namespace mayfly::sandbox {
 namespace {
 
@@ -21,6 +25,16 @@ void look_for_host_code(RunningCall& call) {
     for (const HostCodeFinding& finding : guard->call_ended()) {
       call.record(host_code(finding, call.policy->profile));
     }
+  }
+}
+
+// Init is dead, and where it was all that could end the others, one of them may have got away.
+void kill_what_is_left(CallCgroup& group) {
+  constexpr milliseconds kPause{1};
+  const TimePoint until = Clock::now() + milliseconds(1000);
+  while (!group.processes().empty() && Clock::now() < until) {
+    group.kill();
+    std::this_thread::sleep_for(kPause);
   }
 }
 
@@ -49,6 +63,8 @@ void Finisher::drain() {
 
 void Finisher::finish(std::shared_ptr<RunningCall> call, std::function<void()> released) {
   post(*call, [call, released = std::move(released)] {
+    // Nothing may write after the look.
+    if (call->cgroup != nullptr) kill_what_is_left(*call->cgroup);
     look_for_host_code(*call);
     if (call->cgroup != nullptr) call->cgroup_usage = call->cgroup->usage();
     call->cgroup.reset();

@@ -1,5 +1,6 @@
 #include "sandbox/linux/landlock_init.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -15,6 +16,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -25,7 +27,9 @@
 #include "sandbox/linux/messages.h"
 #include "sandbox/linux/payload.h"
 #include "sandbox/linux/stages.h"
+#include "sandbox/linux/supervisor.h"
 #include "sandbox/linux/syscall_text.h"
+#include "sandbox/linux/usage_watch.h"
 
 namespace mayfly::sandbox {
 namespace {
@@ -102,35 +106,87 @@ std::string slurp(const std::string& path) {
   return content ? std::move(*content) : std::string();
 }
 
+// `name` begins with a line's end: a process may call itself "RssAnon:0", in the first line.
 std::uint64_t value_of(const std::string& text, const char* name) {
   const std::size_t at = text.find(name);
   if (at == std::string::npos) return 0;
   return std::strtoull(text.c_str() + at + std::char_traits<char>::length(name), nullptr, 10);
 }
 
+// Of any thread that has memory, as all have but one that has ended. Its directory ends in '/'.
+std::string thread_with_memory(const std::string& process) {
+  constexpr const char* kHasMemory = "\nRssAnon:";
+  constexpr int kTries = 3;  // threads may end between the list and the look
+  if (slurp(process + "status").find(kHasMemory) != std::string::npos) return process;
+  for (int i = 0; i < kTries; ++i) {
+    const std::unique_ptr<DIR, int (*)(DIR*)> list(::opendir((process + "task").c_str()),
+                                                   ::closedir);
+    if (list == nullptr) break;
+    while (const dirent* entry = ::readdir(list.get())) {
+      if (entry->d_name[0] == '.') continue;
+      std::string thread = process + "task/" + entry->d_name + "/";
+      if (slurp(thread + "status").find(kHasMemory) != std::string::npos) return thread;
+    }
+  }
+  return process;
+}
+
 // What the call uses at this moment, as /proc of the host tells it.
 struct Use {
   std::uint64_t bytes = 0;
   std::uint64_t processes = 0;
-  std::uint64_t ticks = 0;
-  std::uint64_t written = 0;  // to disks, or to be (proc_pid_io(5))
+  std::vector<Tally::Reading> user;  // microseconds
+  std::vector<Tally::Reading> system;
+  std::vector<Tally::Reading> written;  // to disks, or to be (proc_pid_io(5))
 };
 
+std::uint64_t written_by(const std::string& process) {
+  const std::string io = slurp(process + "io");
+  const std::uint64_t written = value_of(io, "\nwrite_bytes:");
+  return written - std::min(written, value_of(io, "\ncancelled_write_bytes:"));
+}
+
+// What was reaped by us: a child that nobody waited for comes here, and was read before as its own.
+void add_reaped(Use& use) {
+  constexpr std::uint64_t kBlock = 512;  // getrusage(2): ru_oublock
+  struct rusage reaped {};
+  ::getrusage(RUSAGE_CHILDREN, &reaped);
+  const auto of = [](const struct timeval& time) {
+    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 +
+           static_cast<std::uint64_t>(time.tv_usec);
+  };
+  const pid_t self = ::getpid();
+  use.user.push_back({self, 0, 0, of(reaped.ru_utime)});
+  use.system.push_back({self, 0, 0, of(reaped.ru_stime)});
+  use.written.push_back({self, 0, 0, static_cast<std::uint64_t>(reaped.ru_oublock) * kBlock});
+}
+
 // `exactly`: pages that several processes share count once (Pss, proc_pid_smaps(5)).
+std::uint64_t memory_of(const std::string& process, bool exactly) {
+  const std::string directory = thread_with_memory(process);
+  const std::string status = slurp(directory + "status");
+  const std::string rollup = exactly ? slurp(directory + "smaps_rollup") : std::string();
+  std::uint64_t kilobytes = value_of(status, "\nVmSwap:") + value_of(status, "\nVmPTE:");
+  kilobytes += rollup.empty() ? value_of(status, "\nRssAnon:") + value_of(status, "\nRssShmem:")
+                              : value_of(rollup, "\nPss_Anon:") + value_of(rollup, "\nPss_Shmem:");
+  return kilobytes << 10;
+}
+
 Use look(const std::vector<Descendant>& processes, bool exactly) {
+  static const auto tick_us = 1'000'000ULL / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
   Use use;
   for (const Descendant& process : processes) {
-    const std::string directory = "/proc/" + std::to_string(process.pid);
-    const std::string status = slurp(directory + "/status");
-    const std::string rollup = exactly ? slurp(directory + "/smaps_rollup") : std::string();
-    std::uint64_t kilobytes = value_of(status, "VmSwap:") + value_of(status, "VmPTE:");
-    kilobytes += rollup.empty() ? value_of(status, "RssAnon:") + value_of(status, "RssShmem:")
-                                : value_of(rollup, "Pss_Anon:") + value_of(rollup, "Pss_Shmem:");
-    use.bytes += kilobytes << 10;
-    use.processes += value_of(status, "\nThreads:");
-    use.ticks += process.ticks;
-    use.written += value_of(slurp(directory + "/io"), "\nwrite_bytes:");
+    const std::string directory = "/proc/" + std::to_string(process.pid) + "/";
+    use.bytes += memory_of(directory, exactly);
+    use.processes += value_of(slurp(directory + "status"), "\nThreads:");
+    const auto reading = [&process](std::uint64_t value) {
+      return Tally::Reading{process.pid, process.parent, process.started, value};
+    };
+    use.user.push_back(reading(process.user_ticks * tick_us));
+    use.system.push_back(reading(process.system_ticks * tick_us));
+    use.written.push_back(reading(written_by(directory)));
   }
+  add_reaped(use);
   return use;
 }
 
@@ -222,34 +278,32 @@ class Keeper {
     Use use = look(processes, false);
     const bool over = limits.memory_bytes != 0 && use.bytes > limits.memory_bytes;
     if (over) use = look(processes, true);
+    user_.take(use.user);
+    system_.take(use.system);
+    written_.take(use.written);
     WatchedUsage seen;
     seen.peak_memory_bytes = use.bytes;
     seen.peak_processes = use.processes;
-    seen.disk_bytes = use.written + reaped_writes();
+    seen.disk_bytes = written_.total() + reserved_;
+    seen.user_us = user_.total();
+    seen.system_us = system_.total();
     started_.ledger->raise(seen);
+    const auto cpu = microseconds(seen.user_us + seen.system_us);
     if (limits.disk_bytes != 0 && seen.disk_bytes > limits.disk_bytes) end_for(Kind::kOverDisk);
     if (use.processes > limits.processes) end_for(Kind::kOverProcesses);
     if (over && use.bytes > limits.memory_bytes) end_for(Kind::kOverMemory);
-    if (limits.cpu.count() != 0 && cpu_time(use) > limits.cpu) end_for(Kind::kOverCpu);
+    if (limits.cpu.count() != 0 && cpu > limits.cpu) end_for(Kind::kOverCpu);
   }
 
-  static std::uint64_t reaped_writes() {
-    constexpr std::uint64_t kBlock = 512;  // getrusage(2): ru_oublock
-    struct rusage reaped {};
-    ::getrusage(RUSAGE_CHILDREN, &reaped);
-    return static_cast<std::uint64_t>(reaped.ru_oublock) * kBlock;
-  }
-
-  // Of what runs and of what was reaped, by us or below.
-  static microseconds cpu_time(const Use& use) {
-    struct rusage reaped {};
-    ::getrusage(RUSAGE_CHILDREN, &reaped);
-    const auto of = [](const struct timeval& time) {
-      return std::chrono::seconds(time.tv_sec) + microseconds(time.tv_usec);
-    };
-    static const auto per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
-    return of(reaped.ru_utime) + of(reaped.ru_stime) +
-           microseconds(use.ticks * 1'000'000 / per_second);
+  // fallocate(2) is about to reserve this much.
+  void reserve(std::uint64_t bytes) {
+    constexpr std::uint64_t kMost = 1ULL << 62;  // so that sums do not wrap around
+    reserved_ = std::min(reserved_ + std::min(bytes, kMost), kMost);
+    WatchedUsage seen;
+    seen.disk_bytes = written_.total() + reserved_;
+    started_.ledger->raise(seen);
+    const std::uint64_t most = started_.call.limits.disk_bytes;
+    if (most != 0 && seen.disk_bytes > most) end_for(Kind::kOverDisk);
   }
 
   void answer() {
@@ -258,6 +312,10 @@ class Keeper {
     static_assert(sizeof(seccomp_notif) < sizeof buffer);
     auto& request = *reinterpret_cast<seccomp_notif*>(buffer);
     if (::ioctl(listener(), SECCOMP_IOCTL_NOTIF_RECV, &request) < 0) return;
+    if (request.data.nr == SYS_fallocate) {
+      reserve(reserved_by(request.data));
+      return respond(request.id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+    }
     const int refusal = FileAttributes::refusal(request.data.nr);
     int error = refusal != 0 ? refusal : EPERM;
     if (FileAttributes::handles(request.data.nr)) error = attributes_.perform(listener(), request);
@@ -265,11 +323,12 @@ class Keeper {
     if (error == EPERM && refusal == 0 && !is_routine(request.data)) record(request.data);
   }
 
-  void respond(std::uint64_t id, int error) const {
+  void respond(std::uint64_t id, int error, std::uint32_t flags = 0) const {
     alignas(seccomp_notif_resp) char buffer[512] = {};
     auto& response = *reinterpret_cast<seccomp_notif_resp*>(buffer);
     response.id = id;
     response.error = -error;
+    response.flags = flags;
     (void)::ioctl(listener(), SECCOMP_IOCTL_NOTIF_SEND, &response);
   }
 
@@ -287,6 +346,10 @@ class Keeper {
   FileAttributes attributes_;
   OwnedFd signals_;
   TimePoint due_ = Clock::now() + milliseconds(20);
+  Tally user_;
+  Tally system_;
+  Tally written_;
+  std::uint64_t reserved_ = 0;
 };
 
 }  // namespace

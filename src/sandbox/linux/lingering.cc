@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <sstream>
 #include <string>
 
 #include "base/sys.h"
@@ -18,11 +19,13 @@ namespace {
 
 struct Process {
   pid_t parent = 0;
+  bool ended = false;
   Lingering seen;
 };
 
 // Of "PID (NAME) STATE PPID …" (proc_pid_stat(5)); the name may hold anything, so from its end.
 std::optional<Process> parse_stat(const std::string& text) {
+  constexpr int kThreads = 20;
   const std::size_t open = text.find('(');
   const std::size_t close = text.rfind(')');
   if (open == std::string::npos || close == std::string::npos || close + 4 > text.size()) {
@@ -33,6 +36,11 @@ std::optional<Process> parse_stat(const std::string& text) {
   process.seen.name = text::one_line(text.substr(open + 1, close - open - 1));
   process.seen.state = text.substr(close + 2, 1);
   process.parent = std::atoi(text.c_str() + close + 4);
+  std::istringstream fields(text.substr(close + 4));
+  std::string field;
+  for (int number = 4; number <= kThreads; ++number) fields >> field;
+  // A main thread that has ended is a zombie too, while others go on.
+  process.ended = process.seen.state == "Z" && std::atoi(field.c_str()) <= 1;
   return process;
 }
 
@@ -68,7 +76,7 @@ std::vector<Lingering> find_lingering(pid_t root) {
   std::vector<Lingering> lingering;
   for (const pid_t pid : family) {
     const auto found = processes.find(pid);
-    if (found == processes.end() || found->second.seen.state == "Z") continue;
+    if (found == processes.end() || found->second.ended) continue;
     if (lingering.size() < kMost) lingering.push_back(found->second.seen);
   }
   return lingering;

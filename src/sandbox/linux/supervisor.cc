@@ -77,7 +77,8 @@ Word report(const ConnectOutcome& outcome) {
   return word;
 }
 
-// What of a fallocate(2) takes space; the other modes free or move it.
+}  // namespace
+
 std::uint64_t reserved_by(const seccomp_data& call) {
   constexpr std::uint64_t kFrees =
       FALLOC_FL_PUNCH_HOLE | FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE;
@@ -85,8 +86,6 @@ std::uint64_t reserved_by(const seccomp_data& call) {
   if ((call.args[1] & kFrees) != 0 || length <= 0) return 0;
   return static_cast<std::uint64_t>(length);
 }
-
-}  // namespace
 
 Result<Supervisor> Supervisor::start(OwnedFd listener, Surroundings surroundings) {
   OwnedFd ready(::epoll_create1(EPOLL_CLOEXEC));

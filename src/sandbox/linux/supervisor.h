@@ -19,6 +19,9 @@
 
 namespace mayfly::sandbox {
 
+// The bytes that a fallocate(2) takes; its other modes free or move them.
+std::uint64_t reserved_by(const seccomp_data& call);
+
 // Answers the system calls of a program that its filters do not decide (seccomp_unotify(2)). Lives
 // in init, on the same thread as the rest of it, and never blocks:
 //
