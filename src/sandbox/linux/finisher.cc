@@ -66,7 +66,7 @@ void Finisher::finish(std::shared_ptr<RunningCall> call, std::function<void()> r
     // Nothing may write after the look.
     if (call->cgroup != nullptr) kill_what_is_left(*call->cgroup);
     look_for_host_code(*call);
-    if (call->cgroup != nullptr) call->cgroup_usage = call->cgroup->usage();
+    call->read_cgroup();
     call->cgroup.reset();
     call->private_directory.reset();
     released();
@@ -79,7 +79,7 @@ void Finisher::answer_lingering(std::shared_ptr<RunningCall> call) {
     look_for_host_code(*call);
     // Until it is really gone it can still write.
     for (const std::shared_ptr<ProtectedPaths>& guard : call->guards) (void)guard->call_started();
-    if (call->cgroup != nullptr) call->cgroup_usage = call->cgroup->usage();
+    call->read_cgroup();
     tell(*call);
   });
 }
