@@ -192,6 +192,7 @@ def case_neighbour(place, programs):
 HEADLESS = """
 import ctypes, os, threading, time
 def go_on():
+    time.sleep(0.3)
     memory = b"x" * ({megabytes} << 20)
     time.sleep(1000)
 if os.fork() == 0:

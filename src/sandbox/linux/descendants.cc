@@ -48,8 +48,10 @@ std::optional<Descendant> look_at(pid_t pid) {
   // A main thread that has ended is a zombie too, while others go on; a dead process counts 1.
   process.zombie = (values[0] == "Z" || values[0] == "X") && number(20) <= 1;
   process.parent = static_cast<pid_t>(number(4));
-  process.user_ticks = number(14) + number(16);
-  process.system_ticks = number(15) + number(17);
+  process.user_ticks = number(14);
+  process.system_ticks = number(15);
+  process.waited_user_ticks = number(16);
+  process.waited_system_ticks = number(17);
   process.started = number(22);
   return process;
 }

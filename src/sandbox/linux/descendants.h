@@ -20,9 +20,11 @@ struct Descendant {
   pid_t parent = 0;
   bool zombie = false;        // all of its threads have ended
   std::uint64_t started = 0;  // in ticks since boot: with the pid this names one process
-  // CPU time, with that of children that it waited for.
+  // CPU time, and that of children that it waited for.
   std::uint64_t user_ticks = 0;
   std::uint64_t system_ticks = 0;
+  std::uint64_t waited_user_ticks = 0;
+  std::uint64_t waited_system_ticks = 0;
 };
 
 // Everything below this process but what lies below `spared` of its children, as /proc has it. What

@@ -22,6 +22,7 @@
 
 #include "base/sys.h"
 #include "sandbox/linux/descendants.h"
+#include "sandbox/linux/family_tally.h"
 #include "sandbox/linux/file_attributes.h"
 #include "sandbox/linux/ledger.h"
 #include "sandbox/linux/messages.h"
@@ -29,7 +30,6 @@
 #include "sandbox/linux/stages.h"
 #include "sandbox/linux/supervisor.h"
 #include "sandbox/linux/syscall_text.h"
-#include "sandbox/linux/usage_watch.h"
 
 namespace mayfly::sandbox {
 namespace {
@@ -135,9 +135,9 @@ std::string thread_with_memory(const std::string& process) {
 struct Use {
   std::uint64_t bytes = 0;
   std::uint64_t processes = 0;
-  std::vector<Tally::Reading> user;  // microseconds
-  std::vector<Tally::Reading> system;
-  std::vector<Tally::Reading> written;  // to disks, or to be (proc_pid_io(5))
+  std::vector<FamilyTally::Reading> user;  // microseconds
+  std::vector<FamilyTally::Reading> system;
+  std::vector<FamilyTally::Reading> written;  // to disks, or to be (proc_pid_io(5))
 };
 
 std::uint64_t written_by(const std::string& process) {
@@ -155,10 +155,12 @@ void add_reaped(Use& use) {
     return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 +
            static_cast<std::uint64_t>(time.tv_usec);
   };
-  const pid_t self = ::getpid();
-  use.user.push_back({self, 0, 0, of(reaped.ru_utime)});
-  use.system.push_back({self, 0, 0, of(reaped.ru_stime)});
-  use.written.push_back({self, 0, 0, static_cast<std::uint64_t>(reaped.ru_oublock) * kBlock});
+  const auto reading = [](std::uint64_t value) {
+    return FamilyTally::Reading{::getpid(), 0, 0, value, value};
+  };
+  use.user.push_back(reading(of(reaped.ru_utime)));
+  use.system.push_back(reading(of(reaped.ru_stime)));
+  use.written.push_back(reading(static_cast<std::uint64_t>(reaped.ru_oublock) * kBlock));
 }
 
 // `exactly`: pages that several processes share count once (Pss, proc_pid_smaps(5)).
@@ -179,12 +181,16 @@ Use look(const std::vector<Descendant>& processes, bool exactly) {
     const std::string directory = "/proc/" + std::to_string(process.pid) + "/";
     use.bytes += memory_of(directory, exactly);
     use.processes += value_of(slurp(directory + "status"), "\nThreads:");
-    const auto reading = [&process](std::uint64_t value) {
-      return Tally::Reading{process.pid, process.parent, process.started, value};
+    const auto reading = [&process](std::uint64_t value, std::uint64_t claimable) {
+      return FamilyTally::Reading{process.pid, process.parent, process.started, value, claimable};
     };
-    use.user.push_back(reading(process.user_ticks * tick_us));
-    use.system.push_back(reading(process.system_ticks * tick_us));
-    use.written.push_back(reading(written_by(directory)));
+    const std::uint64_t waited_user = process.waited_user_ticks * tick_us;
+    const std::uint64_t waited_system = process.waited_system_ticks * tick_us;
+    use.user.push_back(reading(process.user_ticks * tick_us + waited_user, waited_user));
+    use.system.push_back(reading(process.system_ticks * tick_us + waited_system, waited_system));
+    // Here the kernel adds what a child wrote to the parent's own.
+    const std::uint64_t written = written_by(directory);
+    use.written.push_back(reading(written, written));
   }
   add_reaped(use);
   return use;
@@ -346,9 +352,9 @@ class Keeper {
   FileAttributes attributes_;
   OwnedFd signals_;
   TimePoint due_ = Clock::now() + milliseconds(20);
-  Tally user_;
-  Tally system_;
-  Tally written_;
+  FamilyTally user_{::getpid()};
+  FamilyTally system_{::getpid()};
+  FamilyTally written_{::getpid()};
   std::uint64_t reserved_ = 0;
 };
 
