@@ -9,6 +9,7 @@
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -127,6 +128,7 @@ class Tail {
     for (const std::uint32_t number : kAimed) refuse_value(number, 0, kInit);
     for (const std::uint32_t number : kAimedSecond) refuse_value(number, 1, kInit);
     keep_core_limit();
+    keep_dumpable();
     add(BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, static_cast<std::uint32_t>(newest_known_call()), 0, 1));
     answer(SECCOMP_RET_ERRNO | ENOSYS);
     answer(SECCOMP_RET_ALLOW);
@@ -195,6 +197,20 @@ class Tail {
     add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2));
     load(kArguments + 2 * kSize + sizeof(std::uint32_t));
     add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0));
+    answer(SECCOMP_RET_ERRNO | 0);
+    load(offsetof(seccomp_data, nr));
+  }
+
+  // Processes stay dumpable: else their figures in /proc are root's and init could not count what
+  // they write. Success without doing it, since gpg-agent and ssh-agent ask for it, and there is
+  // nobody inside from whom it would keep a secret: what may trace is the same program's own.
+  void keep_dumpable() {
+    constexpr std::size_t kArguments = offsetof(seccomp_data, args);
+    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 6));
+    load(kArguments);
+    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PR_SET_DUMPABLE, 0, 3));
+    load(kArguments + sizeof(std::uint64_t));
+    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1));
     answer(SECCOMP_RET_ERRNO | 0);
     load(offsetof(seccomp_data, nr));
   }

@@ -3,92 +3,32 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 
 #include "base/sys.h"
+#include "sandbox/linux/process_figures.h"
 
 namespace mayfly::sandbox {
 namespace {
 
 constexpr milliseconds kInterval{100};
+constexpr milliseconds kMostInterval{500};
 constexpr pid_t kInit = 1;
 
-std::string slurp(const std::string& path) {
-  constexpr std::size_t kMaxProcFile = 64 * 1024;
-  const auto file = sys::open(path, O_RDONLY);
-  if (!file) return {};
-  auto content = sys::read_file(file->get(), kMaxProcFile);
-  return content ? std::move(*content) : std::string();
-}
-
-// The number that follows `name`.
-std::uint64_t number_after(const std::string& text, const char* name) {
-  const std::size_t at = text.find(name);
-  if (at == std::string::npos) return 0;
-  return std::strtoull(text.c_str() + at + std::strlen(name), nullptr, 10);
-}
-
-// The value of a line "Name:   123 kB", in bytes.
-std::uint64_t kilobytes(const std::string& text, const char* name) {
-  return number_after(text, name) << 10;
-}
-
-// Calls `visit` with the number and "/proc/PID/" of everything, init included. False if they cannot
-// be listed.
+// Calls `visit` with the number of everything, init included. False if they cannot be listed.
 template <typename Visit>
 bool each_process(Visit visit) {
   const std::unique_ptr<DIR, int (*)(DIR*)> proc(::opendir("/proc"), ::closedir);
   if (proc == nullptr) return false;
   while (const dirent* entry = ::readdir(proc.get())) {
     if (std::isdigit(static_cast<unsigned char>(entry->d_name[0])) == 0) continue;
-    const std::string pid = entry->d_name;
-    visit(static_cast<pid_t>(std::atoi(pid.c_str())), "/proc/" + pid + "/");
+    visit(static_cast<pid_t>(std::atoi(entry->d_name)));
   }
   return true;
-}
-
-struct Stat {
-  pid_t parent = 0;
-  std::uint64_t user = 0;  // microseconds, with those of children that were waited for
-  std::uint64_t system = 0;
-  std::uint64_t threads = 0;
-  std::uint64_t born = 0;
-};
-
-// Fields of /proc/PID/stat, counted from 1 as in proc(5). The second is a name that may hold
-// anything, a ')' too.
-std::optional<Stat> parse_stat(const std::string& text) {
-  const std::size_t name_end = text.rfind(')');
-  if (name_end == std::string::npos) return std::nullopt;
-  std::array<std::uint64_t, 23> field{};
-  const char* at = text.c_str() + std::min(name_end + 4, text.size());  // behind the state
-  for (std::size_t i = 4; i < field.size(); ++i) {
-    char* end = nullptr;
-    field[i] = std::strtoull(at, &end, 10);
-    if (end == at) return std::nullopt;
-    at = end;
-  }
-  static const auto tick_us = 1'000'000ULL / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
-  Stat stat;
-  stat.parent = static_cast<pid_t>(field[4]);
-  stat.user = (field[14] + field[16]) * tick_us;
-  stat.system = (field[15] + field[17]) * tick_us;
-  stat.threads = field[20];
-  stat.born = field[22];
-  return stat;
-}
-
-std::uint64_t storage_bytes(const std::string& process) {
-  const std::string io = slurp(process + "io");
-  const std::uint64_t written = number_after(io, "\nwrite_bytes: ");
-  return written - std::min(written, number_after(io, "cancelled_write_bytes: "));
 }
 
 // Process numbers are handed out one after the other, so the last one tells how many there were
@@ -105,12 +45,13 @@ void Tally::take(const std::vector<Reading>& readings) {
   std::map<pid_t, Reading> now;
   std::map<pid_t, std::uint64_t> growth;
   std::uint64_t sum = 0;
-  for (const Reading& reading : readings) {
-    now[reading.pid] = reading;
-    sum += reading.value;
+  for (Reading reading : readings) {
     const auto before = last_.find(reading.pid);
     const bool same = before != last_.end() && before->second.born == reading.born;
     const std::uint64_t was = same ? before->second.value : 0;
+    if (!reading.known) reading.value = was;
+    now[reading.pid] = reading;
+    sum += reading.value;
     growth[reading.pid] = reading.value - std::min(was, reading.value);
   }
   // Whoever waited for a child has grown by at least as much as the child had.
@@ -159,45 +100,74 @@ UsageWatch::UsageWatch(const CallPlan& call, const std::vector<TemporaryDirector
       ledger_(ledger) {}
 
 struct UsageWatch::Sample {
+  struct Process {
+    pid_t pid = 0;
+    std::uint64_t born = 0;
+    std::string directory;
+    MemoryFigures memory;
+  };
   std::vector<Tally::Reading> user;
   std::vector<Tally::Reading> system;
   std::vector<Tally::Reading> written;
-  std::uint64_t memory = 0;
-  std::uint64_t shared = 0;
+  std::vector<Process> memory;
   std::uint64_t processes = 0;
+  bool hidden = false;
 };
 
 std::optional<UsageWatch::Sample> UsageWatch::look() const {
   Sample sample;
-  const bool listed = each_process([&](pid_t pid, const std::string& process) {
-    const std::optional<Stat> stat = parse_stat(slurp(process + "stat"));
+  const bool listed = each_process([&](pid_t pid) {
+    const std::optional<ProcessStat> stat = stat_of(pid);
     if (!stat.has_value()) return;  // it has just ended
+    const ProcessFigures figures = figures_of(pid, *stat);
     sample.user.push_back({pid, stat->parent, stat->born, stat->user});
     sample.system.push_back({pid, stat->parent, stat->born, stat->system});
-    sample.written.push_back({pid, stat->parent, stat->born, storage_bytes(process)});
+    sample.written.push_back(
+        {pid, stat->parent, stat->born, figures.written.value_or(0), figures.written.has_value()});
     if (pid == kInit) return;
     sample.processes += stat->threads;
-    if (!watch_memory_) return;
-    const std::string status = slurp(process + "status");
-    sample.memory +=
-        kilobytes(status, "RssAnon:") + kilobytes(status, "VmSwap:") + kilobytes(status, "VmPTE:");
-    sample.shared += kilobytes(status, "RssShmem:");
+    sample.hidden = sample.hidden || figures.hidden;
+    if (!figures.memory.has_value()) return;
+    sample.memory.push_back({pid, stat->born, figures.directory, *figures.memory});
   });
   if (!listed) return std::nullopt;
   return sample;
 }
 
-std::optional<std::uint64_t> UsageWatch::exact_memory() const {
+// Mapped files of a temporary directory are in both figures, and cannot be told from others.
+std::uint64_t UsageWatch::memory_of(const Sample& sample) const {
   std::uint64_t bytes = 0;
   std::uint64_t shared = 0;
-  const bool listed = each_process([&](pid_t pid, const std::string& process) {
-    if (pid == kInit) return;
-    const std::string rollup = slurp(process + "smaps_rollup");
-    bytes += kilobytes(rollup, "Pss_Anon:") + kilobytes(rollup, "SwapPss:");
-    shared += kilobytes(rollup, "Pss_Shmem:");
-  });
-  if (!listed) return std::nullopt;
+  for (const Sample::Process& process : sample.memory) {
+    bytes += process.memory.anonymous + process.memory.tables;
+    shared += process.memory.shared;
+  }
   return bytes + std::max(shared, in_memory_);
+}
+
+// With exact shares, of as many processes as there is time for. The kernel goes through every entry
+// of a process's page tables for this and does not let itself be interrupted: a program could hold
+// init up for half a minute with them. So their size decides whether to ask at all.
+UsageWatch::Sample UsageWatch::with_exact_memory(Sample sample) {
+  constexpr milliseconds kPatience{400};
+  constexpr std::uint64_t kMostTables = 48ULL << 20;  // 6 million entries
+  const TimePoint until = Clock::now() + kPatience;
+  std::uint64_t tables = 0;
+  for (Sample::Process& process : sample.memory) {
+    if (Clock::now() > until) break;
+    if (tables + process.memory.tables > kMostTables) continue;
+    tables += process.memory.tables;
+    if (const auto exact = parse_rollup(slurp(process.directory + "smaps_rollup"))) {
+      process.memory.anonymous = exact->anonymous;
+      process.memory.shared = exact->shared;
+      continue;
+    }
+    const auto stat = stat_of(process.pid);
+    const bool gone = !stat.has_value() || stat->born != process.born ||
+                      !figures_of(process.pid, *stat).memory.has_value();
+    if (gone) process.memory = {};
+  }
+  return sample;
 }
 
 std::uint64_t UsageWatch::temporary_bytes() const {
@@ -224,7 +194,8 @@ UsageWatch::Verdict UsageWatch::sample_if_due() {
   const Verdict verdict = sample();
   const TimePoint now = Clock::now();
   constexpr int kShareOfOneCpu = 10;
-  due_ = now + std::max<Clock::duration>(kInterval, (now - began) * kShareOfOneCpu);
+  due_ =
+      now + std::clamp<Clock::duration>((now - began) * kShareOfOneCpu, kInterval, kMostInterval);
   return verdict;
 }
 
@@ -234,6 +205,18 @@ void UsageWatch::publish() {
   usage_.system_us = system_.total();
   usage_.forks = std::max(usage_.forks, last_pid());
   ledger_.raise(usage_);
+}
+
+// Twice in succession, or in most of the looks: who hides by turns does not come off better.
+bool UsageWatch::hides_too_long(bool hidden) {
+  constexpr unsigned kSeen = 2;
+  constexpr unsigned kMost = 2 * kSeen;
+  if (hidden) {
+    hidden_ += kSeen;
+  } else if (hidden_ > 0) {
+    --hidden_;
+  }
+  return hidden_ >= kMost;
 }
 
 UsageWatch::Verdict UsageWatch::sample() {
@@ -247,10 +230,9 @@ UsageWatch::Verdict UsageWatch::sample() {
   usage_.peak_processes = std::max(usage_.peak_processes, sample->processes);
   Verdict verdict = Verdict::kWithin;
   if (watch_memory_) {
-    // Mapped files of a temporary directory are in both figures, and cannot be told from others.
-    std::uint64_t memory = sample->memory + std::max(sample->shared, in_memory_);
+    std::uint64_t memory = memory_of(*sample);
     const std::uint64_t most = limits_.memory_bytes;
-    if (most != 0 && memory > most) memory = exact_memory().value_or(memory);
+    if (most != 0 && memory > most) memory = memory_of(with_exact_memory(*sample));
     usage_.peak_memory_bytes = std::max(usage_.peak_memory_bytes, memory);
     if (most != 0 && memory > most) verdict = Verdict::kOverMemory;
   }
@@ -259,6 +241,7 @@ UsageWatch::Verdict UsageWatch::sample() {
   const auto cpu = microseconds(usage_.user_us + usage_.system_us);
   if (watch_cpu_ && limits_.cpu.count() > 0 && cpu > limits_.cpu) return Verdict::kOverCpu;
   if (limits_.disk_bytes != 0 && disk_bytes() > limits_.disk_bytes) return Verdict::kOverDisk;
+  if (limits_.disk_bytes != 0 && hides_too_long(sample->hidden)) return Verdict::kOverDisk;
   return Verdict::kWithin;
 }
 

@@ -25,6 +25,7 @@ class Tally {
     pid_t parent = 0;
     std::uint64_t born = 0;  // tells a process from another one with the same number
     std::uint64_t value = 0;
+    bool known = true;  // else it has what it had
   };
   void take(const std::vector<Reading>& readings);
   std::uint64_t total() const { return total_; }
@@ -46,17 +47,20 @@ Result<std::vector<TemporaryDirectory>> temporary_directories(const RootPlan& ro
 // Watches what everything in init's pid namespace uses, ten times a second: memory and CPU time
 // where no cgroup does it, what is written to disk always. It samples, so a burst between two
 // samples is seen late. When there are so many processes that looking takes long, it looks less
-// often: it never uses more than a tenth of one CPU.
+// often, to use no more than a tenth of one CPU, but twice a second at the least.
 //
 // Memory: anonymous and shared memory of every process, what it swapped out, its page tables, and
 // the files in the call's temporary directories. Pages that several processes share count in each
 // until the sum nears the limit; then the exact shares are read (Pss, /proc/PID/smaps_rollup,
-// proc(5)), which costs more. Not seen: memory that is only in a memfd which nobody maps.
+// proc(5)), which costs more, so of processes with huge page tables they are not. Not seen: memory
+// that is only in a memfd which nobody maps.
 //
 // Disk: what processes wrote to storage, less what they took back before it got there
 // (/proc/PID/io), what they reserved with fallocate(2), and what is in temporary directories.
 //
-// A sample that cannot be taken counts as over a limit: nothing inside may blind the watch.
+// A process whose figure cannot be read counts with its last one, and as over the limit if that
+// goes on. A sample that cannot be taken counts as over a limit: nothing inside may blind the
+// watch.
 class UsageWatch {
  public:
   enum class Verdict { kWithin, kOverMemory, kOverCpu, kOverDisk };
@@ -76,7 +80,9 @@ class UsageWatch {
  private:
   struct Sample;
   std::optional<Sample> look() const;
-  std::optional<std::uint64_t> exact_memory() const;
+  std::uint64_t memory_of(const Sample& sample) const;
+  static Sample with_exact_memory(Sample sample);
+  bool hides_too_long(bool hidden);
   std::uint64_t temporary_bytes() const;
   std::uint64_t disk_bytes() const;
   void publish();
@@ -94,6 +100,7 @@ class UsageWatch {
   Tally written_;
   std::uint64_t reserved_ = 0;
   std::uint64_t in_memory_ = 0;  // bytes in temporary directories, at the last sample
+  unsigned hidden_ = 0;          // rises when a process hides what it writes, and falls again
   WatchedUsage usage_;
 };
 

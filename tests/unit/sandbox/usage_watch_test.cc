@@ -1,6 +1,7 @@
 #include "sandbox/linux/usage_watch.h"
 
 #include "catch_shim.h"
+#include "sandbox/linux/process_figures.h"
 
 namespace mayfly::sandbox {
 
@@ -37,6 +38,35 @@ TEST_CASE("an orphan is waited for by init, or by whoever adopted it") {
   CHECK(tally.total() == 1010);
   tally.take({{1, 0, 1, 10}, {9, 1, 2, 1000}});
   CHECK(tally.total() == 1010);
+}
+
+TEST_CASE("a tally keeps the last value of who cannot be read any more") {
+  Tally tally;
+  tally.take({{1, 0, 1, 0}, {2, 1, 5, 100}});
+  tally.take({{1, 0, 1, 0}, {2, 1, 5, 0, false}, {3, 1, 6, 50}});
+  CHECK(tally.total() == 150);
+  tally.take({{1, 0, 1, 0}, {2, 1, 5, 0, false}, {3, 1, 6, 0, false}, {4, 1, 7, 50}});
+  CHECK(tally.total() == 200);
+  tally.take({{1, 0, 1, 0}, {2, 1, 9, 0, false}, {4, 1, 7, 50}});
+  CHECK(tally.total() == 200);
+}
+
+TEST_CASE("a process's name is not taken for its figures") {
+  const auto memory = parse_status(
+      "Name:\tRssAnon:0\nState:\tS (sleeping)\nVmPTE:\t 4 kB\nVmSwap:\t 3 kB\n"
+      "RssAnon:\t 20 kB\nRssShmem:\t 8 kB\n");
+  REQUIRE(memory.has_value());
+  CHECK(memory->anonymous == 23 << 10);
+  CHECK(memory->shared == 8 << 10);
+  CHECK(memory->tables == 4 << 10);
+}
+
+TEST_CASE("what has no figures is told from what has used nothing") {
+  CHECK_FALSE(parse_status("Name:\tRssAnon:0\nState:\tZ (zombie)\n").has_value());
+  CHECK_FALSE(parse_rollup("").has_value());
+  CHECK_FALSE(parse_io("").has_value());
+  CHECK(parse_io("syscw: 1\nwrite_bytes: 40\ncancelled_write_bytes: 12\n") == 28U);
+  CHECK(parse_io("syscw: 1\nwrite_bytes: 4\ncancelled_write_bytes: 12\n") == 0U);
 }
 
 }  // namespace mayfly::sandbox
