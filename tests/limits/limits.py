@@ -92,6 +92,46 @@ def case_cpu_of_many(ground):
     expect_ended(call(ground, SPIN_TOGETHER, "--cpu-ms", "500"), "cpu", "cpu_ms", 500)
 
 
+# Each makes itself such that /proc does not show init what it does, and then takes more than it may.
+HEADLESS = """import ctypes, threading
+def later():
+    time.sleep(0.05)
+    work()
+threading.Thread(target=later).start()
+ctypes.CDLL(None).syscall(60, 0)  # exit of the main thread alone
+"""
+
+
+def case_disk_undumpable(ground):
+    expect_disk(ground, "import ctypes\nctypes.CDLL(None).prctl(4, 0, 0, 0, 0)\n" + WRITES)
+
+
+def case_disk_headless(ground):
+    expect_disk(ground, "def work():\n f = open('big', 'wb', 0)\n while True: f.write(os.urandom(1 << 20))\n" + HEADLESS)
+
+
+def case_disk_unreadable(ground):
+    program = ground.workspace / "writer"
+    program.write_bytes(Path("/usr/bin/dd").read_bytes())
+    program.chmod(0o111)
+    receipt = receipt_of(ground.start("run", "--json", "--workspace", str(ground.workspace), "--disk", "30M", "--",
+                                      "./writer", "if=/dev/zero", "of=big", "bs=1M", "count=4000"))
+    # How much it was cannot be known: that is why it is ended.
+    if receipt["ended_by"] != "disk":
+        raise Failure(f"what cannot be counted goes on: {receipt}")
+
+
+def case_memory_named(ground):
+    expect_ended(call(ground, "import ctypes\nctypes.CDLL(None).prctl(15, b'RssAnon:0', 0, 0, 0)\n"
+                      "x = bytearray(os.urandom(160 << 20))\ntime.sleep(1000)\n", "--memory", "64M"),
+                 "memory", "memory_bytes", 64 * MIB)
+
+
+def case_memory_headless(ground):
+    expect_ended(call(ground, "def work():\n x = bytearray(os.urandom(160 << 20))\n time.sleep(1000)\n" + HEADLESS,
+                      "--memory", "64M"), "memory", "memory_bytes", 64 * MIB)
+
+
 def enforcer(receipt, limit):
     return next(use for use in receipt["limits"] if use["name"] == limit)["enforced_by"]
 
