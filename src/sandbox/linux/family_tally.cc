@@ -9,12 +9,17 @@ void FamilyTally::take(const std::vector<Reading>& readings) {
   std::map<pid_t, Reading> now;
   std::map<pid_t, std::uint64_t> growth;
   std::uint64_t sum = 0;
-  for (const Reading& reading : readings) {
+  for (Reading reading : readings) {
+    const auto before = last_.find(reading.pid);
+    const bool same = before != last_.end() && before->second.born == reading.born;
+    if (!reading.known) {
+      reading.value = same ? before->second.value : 0;
+      reading.claimable = same ? before->second.claimable : 0;
+    }
     now[reading.pid] = reading;
     sum += reading.value;
-    const auto before = last_.find(reading.pid);
     // A process that is new can have waited for none of the last readings.
-    if (before == last_.end() || before->second.born != reading.born) continue;
+    if (!same) continue;
     const std::uint64_t was = before->second.claimable;
     growth[reading.pid] = reading.claimable - std::min(was, reading.claimable);
   }

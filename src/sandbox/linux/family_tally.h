@@ -20,6 +20,7 @@ class FamilyTally {
     std::uint64_t born = 0;  // tells a process from another one with the same number
     std::uint64_t value = 0;
     std::uint64_t claimable = 0;  // of `value`, what may have come from children
+    bool known = true;            // else it has what it had
   };
   // `readings` hold one of `root`, with what it reaped: all that is orphaned comes to it.
   explicit FamilyTally(pid_t root) : root_(root) {}

@@ -41,39 +41,6 @@ std::uint64_t last_pid() {
 
 }  // namespace
 
-void Tally::take(const std::vector<Reading>& readings) {
-  std::map<pid_t, Reading> now;
-  std::map<pid_t, std::uint64_t> growth;
-  std::uint64_t sum = 0;
-  for (Reading reading : readings) {
-    const auto before = last_.find(reading.pid);
-    const bool same = before != last_.end() && before->second.born == reading.born;
-    const std::uint64_t was = same ? before->second.value : 0;
-    if (!reading.known) reading.value = was;
-    now[reading.pid] = reading;
-    sum += reading.value;
-    growth[reading.pid] = reading.value - std::min(was, reading.value);
-  }
-  // Whoever waited for a child has grown by at least as much as the child had.
-  const auto claimed_by = [&growth](pid_t pid, std::uint64_t value) {
-    const auto found = growth.find(pid);
-    if (found == growth.end() || found->second < value) return false;
-    found->second -= value;
-    return true;
-  };
-  for (const auto& [pid, gone] : last_) {
-    const auto still = now.find(pid);
-    if (gone.value == 0 || (still != now.end() && still->second.born == gone.born)) continue;
-    bool claimed = claimed_by(gone.parent, gone.value) || claimed_by(kInit, gone.value);
-    for (auto other = growth.begin(); !claimed && other != growth.end(); ++other) {
-      claimed = claimed_by(other->first, gone.value);
-    }
-    if (!claimed) unclaimed_ += gone.value;
-  }
-  last_ = std::move(now);
-  total_ = std::max(total_, sum + unclaimed_);
-}
-
 Result<std::vector<TemporaryDirectory>> temporary_directories(const RootPlan& root) {
   std::vector<TemporaryDirectory> found;
   for (auto at = root.call_ops.begin(); at != root.call_ops.end(); ++at) {
@@ -97,7 +64,10 @@ UsageWatch::UsageWatch(const CallPlan& call, const std::vector<TemporaryDirector
       watch_memory_(call.watch_memory),
       watch_cpu_(call.watch_cpu),
       temporary_(temporary),
-      ledger_(ledger) {}
+      ledger_(ledger),
+      user_(kInit),
+      system_(kInit),
+      written_(kInit) {}
 
 struct UsageWatch::Sample {
   struct Process {
@@ -106,9 +76,9 @@ struct UsageWatch::Sample {
     std::string directory;
     MemoryFigures memory;
   };
-  std::vector<Tally::Reading> user;
-  std::vector<Tally::Reading> system;
-  std::vector<Tally::Reading> written;
+  std::vector<FamilyTally::Reading> user;
+  std::vector<FamilyTally::Reading> system;
+  std::vector<FamilyTally::Reading> written;
   std::vector<Process> memory;
   std::uint64_t processes = 0;
   bool hidden = false;
@@ -120,10 +90,12 @@ std::optional<UsageWatch::Sample> UsageWatch::look() const {
     const std::optional<ProcessStat> stat = stat_of(pid);
     if (!stat.has_value()) return;  // it has just ended
     const ProcessFigures figures = figures_of(pid, *stat);
-    sample.user.push_back({pid, stat->parent, stat->born, stat->user});
-    sample.system.push_back({pid, stat->parent, stat->born, stat->system});
-    sample.written.push_back(
-        {pid, stat->parent, stat->born, figures.written.value_or(0), figures.written.has_value()});
+    const auto reading = [&](std::uint64_t value, bool known) {
+      return FamilyTally::Reading{pid, stat->parent, stat->born, value, value, known};
+    };
+    sample.user.push_back(reading(stat->user, true));
+    sample.system.push_back(reading(stat->system, true));
+    sample.written.push_back(reading(figures.written.value_or(0), figures.written.has_value()));
     if (pid == kInit) return;
     sample.processes += stat->threads;
     sample.hidden = sample.hidden || figures.hidden;

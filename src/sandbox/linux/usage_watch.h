@@ -3,38 +3,17 @@
 #include <sys/types.h>
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "sandbox/linux/family_tally.h"
 #include "sandbox/linux/ledger.h"
 #include "sandbox/linux/plan.h"
 
 namespace mayfly::sandbox {
-
-// A figure of all processes together, from readings of each that include the children which it
-// waited for. What a child had that nobody waited for (SIGCHLD ignored, wait(2)) is kept from its
-// last reading: otherwise a program could hide what it used in such children.
-class Tally {
- public:
-  struct Reading {
-    pid_t pid = 0;
-    pid_t parent = 0;
-    std::uint64_t born = 0;  // tells a process from another one with the same number
-    std::uint64_t value = 0;
-    bool known = true;  // else it has what it had
-  };
-  void take(const std::vector<Reading>& readings);
-  std::uint64_t total() const { return total_; }
-
- private:
-  std::map<pid_t, Reading> last_;
-  std::uint64_t unclaimed_ = 0;
-  std::uint64_t total_ = 0;
-};
 
 // A file system in memory that only one call has.
 struct TemporaryDirectory {
@@ -95,9 +74,9 @@ class UsageWatch {
   // A call that is over sooner is never sampled: most are.
   TimePoint due_ = Clock::now() + milliseconds(20);
   bool sampled_ = false;
-  Tally user_;
-  Tally system_;
-  Tally written_;
+  FamilyTally user_;
+  FamilyTally system_;
+  FamilyTally written_;
   std::uint64_t reserved_ = 0;
   std::uint64_t in_memory_ = 0;  // bytes in temporary directories, at the last sample
   unsigned hidden_ = 0;          // rises when a process hides what it writes, and falls again
