@@ -191,8 +191,8 @@ def case_output(ground):
 
 
 def case_timeout(ground):
-    receipt = call(ground, "x = bytearray(os.urandom(32 << 20))\ntime.sleep(1000)", "--timeout-ms", "1500")
-    expect_ended(receipt, "timeout", "wall_ms", 1500)
+    receipt = call(ground, "x = bytearray(os.urandom(32 << 20))\ntime.sleep(1000)", "--timeout-ms", "4000")
+    expect_ended(receipt, "timeout", "wall_ms", 4000)
     if receipt["usage"]["peak_memory_bytes"] < 32 * MIB or receipt["usage"]["peak_processes"] != 1:
         raise Failure(f"its figures are lost: {receipt['usage']}")
 
