@@ -11,8 +11,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "victims"))
 sys.path.insert(0, str(HERE.parent / "lifetime"))
-from attack import Failure, adopt_orphans, check_no_orphans, skip  # noqa: E402
-from lifetime import Ground, Server, receipt_of  # noqa: E402
+from attack import Failure, skip  # noqa: E402
+from lifetime import Server, receipt_of, run_case  # noqa: E402
 
 
 def needs(*programs):
@@ -219,19 +219,5 @@ def case_job(ground):
 CASES = {name[5:]: function for name, function in list(globals().items()) if name.startswith("case_")}
 
 
-def main():
-    adopt_orphans()
-    ground = Ground()
-    try:
-        CASES[sys.argv[1]](ground)
-        check_no_orphans()
-    except Failure as failure:
-        print(f"FAILED: {failure}")
-        return 1
-    finally:
-        ground.remove()
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_case(CASES[sys.argv[1]]))

@@ -423,6 +423,22 @@ def lingering(ground):
         server.end()
 
 
+def run_case(case):
+    """For other programs' cases: runs one on a ground of its own. Returns the exit code."""
+    adopt_orphans()
+    ground = Ground()
+    try:
+        case(ground)
+        check_no_orphans()
+        ground.check_no_groups()
+    except Failure as failure:
+        print(f"FAILED: {failure}")
+        return 1
+    finally:
+        ground.remove()
+    return 0
+
+
 def main():
     case = {function.__name__: function for function in (
         killed_run, killed_serve, killed_zygote, killed_early, daemons, ignored_term, stopped, closed_input,

@@ -37,7 +37,6 @@ struct LedgerPage {
   Figure disk_bytes;
   Figure user_us;
   Figure system_us;
-  Figure forks;
   Figure entries;  // raised after an entry is complete: a torn one is never counted
   Entry entry[kMaxFindings];
 };
@@ -125,15 +124,13 @@ void LedgerWriter::raise(const WatchedUsage& usage) {
   raise_to(page_->disk_bytes, usage.disk_bytes);
   raise_to(page_->user_us, usage.user_us);
   raise_to(page_->system_us, usage.system_us);
-  raise_to(page_->forks, usage.forks);
 }
 
 LedgerContent LedgerReader::read() const {
   LedgerContent content;
   content.total = page_->total.load(std::memory_order_relaxed);
   content.usage = {page_->peak_memory_bytes.load(), page_->peak_processes.load(),
-                   page_->disk_bytes.load(),        page_->user_us.load(),
-                   page_->system_us.load(),         page_->forks.load()};
+                   page_->disk_bytes.load(), page_->user_us.load(), page_->system_us.load()};
   const std::uint64_t entries =
       std::min<std::uint64_t>(page_->entries.load(std::memory_order_acquire), kMaxFindings);
   for (std::size_t i = 0; i < entries; ++i) {

@@ -40,7 +40,6 @@ struct WatchedUsage {
   std::uint64_t disk_bytes = 0;
   std::uint64_t user_us = 0;
   std::uint64_t system_us = 0;
-  std::uint64_t forks = 0;  // processes and threads made, those of init's own included
 };
 
 struct LedgerContent {

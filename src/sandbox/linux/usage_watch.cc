@@ -31,14 +31,6 @@ bool each_process(Visit visit) {
   return true;
 }
 
-// Process numbers are handed out one after the other, so the last one tells how many there were
-// (until they come round, at 4 million).
-std::uint64_t last_pid() {
-  const std::string text = slurp("/proc/loadavg");
-  const std::size_t space = text.rfind(' ');
-  return space == std::string::npos ? 0 : std::strtoull(text.c_str() + space, nullptr, 10);
-}
-
 }  // namespace
 
 Result<std::vector<TemporaryDirectory>> temporary_directories(const RootPlan& root) {
@@ -175,7 +167,6 @@ void UsageWatch::publish() {
   usage_.disk_bytes = std::max(usage_.disk_bytes, disk_bytes());
   usage_.user_us = user_.total();
   usage_.system_us = system_.total();
-  usage_.forks = std::max(usage_.forks, last_pid());
   ledger_.raise(usage_);
 }
 

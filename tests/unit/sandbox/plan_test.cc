@@ -15,7 +15,7 @@ Policy small_policy() {
   Policy policy;
   policy.profile = "default";
   policy.identity = {1000, 1000, 1000, 1000, "alice", "/home/alice", "mayfly"};
-  policy.workspaces = {{"/home/alice/work", 1, 2, 1000, 1000}};
+  policy.workspaces = {{"/home/alice/code", 1, 2, 1000, 1000}};
   policy.environment = {{"HOME", "/home/alice"}, {"PATH", "/usr/bin:/bin"}};
   policy.limits.memory_bytes = 2ULL << 30;
   return policy;
@@ -56,11 +56,11 @@ TEST_CASE("a plan that was cut anywhere on the way is refused") {
 TEST_CASE("what lies below a private directory is mounted again for every call, after it") {
   Policy policy = small_policy();
   // Any existing path will do as the source.
-  policy.mounts = {{"/usr", "/home/alice/work", Access::kWrite, Ownership::kAsOnHost, "workspace"},
+  policy.mounts = {{"/usr", "/home/alice/code", Access::kWrite, Ownership::kAsOnHost, "workspace"},
                    {"/usr", "/usr", Access::kRead, Ownership::kAsOnHost, "system"}};
   const RootPlan plan = plan_root(policy, {}).value();
   CHECK(position(plan, CallOpKind::kTmpfs, "/home/alice") <
-        position(plan, CallOpKind::kMount, "/home/alice/work"));
+        position(plan, CallOpKind::kMount, "/home/alice/code"));
   const auto once = std::count_if(plan.root_ops.begin(), plan.root_ops.end(), [](const RootOp& op) {
     return op.kind == RootOpKind::kMount && op.target == "/usr";
   });
@@ -69,18 +69,18 @@ TEST_CASE("what lies below a private directory is mounted again for every call, 
 
 TEST_CASE("protection comes after every mount, so that nothing is mounted over it") {
   Policy policy = small_policy();
-  policy.mounts = {{"/usr", "/home/alice/work", Access::kWrite, Ownership::kAsOnHost, "workspace"}};
+  policy.mounts = {{"/usr", "/home/alice/code", Access::kWrite, Ownership::kAsOnHost, "workspace"}};
   policy.hidden = {"/home/alice/.cargo/credentials"};
   policy.protected_directories = {".git/hooks"};
   const RootPlan plan = plan_root(policy, {}).value();
-  const std::size_t last_mount = position(plan, CallOpKind::kMount, "/home/alice/work");
-  CHECK(position(plan, CallOpKind::kProtect, "/home/alice/work") > last_mount);
+  const std::size_t last_mount = position(plan, CallOpKind::kMount, "/home/alice/code");
+  CHECK(position(plan, CallOpKind::kProtect, "/home/alice/code") > last_mount);
   CHECK(position(plan, CallOpKind::kCover, "/home/alice/.cargo/credentials") > last_mount);
 }
 
 TEST_CASE("Landlock allows writing exactly where the mounts do") {
   Policy policy = small_policy();
-  policy.mounts = {{"/usr", "/home/alice/work", Access::kWrite, Ownership::kAsOnHost, "workspace"},
+  policy.mounts = {{"/usr", "/home/alice/code", Access::kWrite, Ownership::kAsOnHost, "workspace"},
                    {"/usr", "/srv/second", Access::kWrite, Ownership::kAsOnHost, "workspace"},
                    {"/usr", "/srv/third", Access::kRead, Ownership::kAsOnHost, "read"},
                    {"/usr", "/usr", Access::kRead, Ownership::kAsOnHost, "system"}};
@@ -105,7 +105,7 @@ TEST_CASE("without namespaces nothing is mounted and every rule is a path of the
   Policy policy = small_policy();
   policy.mounts = {
       {"/usr", "/usr", Access::kRead, Ownership::kAsOnHost, "system"},
-      {"/home/alice/work", "/home/alice/work", Access::kWrite, Ownership::kAsOnHost, "workspace"}};
+      {"/home/alice/code", "/home/alice/code", Access::kWrite, Ownership::kAsOnHost, "workspace"}};
   const RootPlan plan = plan_landlock_root(policy, {}).value();
   CHECK(plan.tier == Tier::kLandlock);
   CHECK(plan.sources.empty());
@@ -115,7 +115,7 @@ TEST_CASE("without namespaces nothing is mounted and every rule is a path of the
   const std::string text = to_text(plan);
   CHECK_THAT(text, test::contains("tier landlock\n"));
   CHECK_THAT(text, test::contains("landlock read /usr\n"));
-  CHECK_THAT(text, test::contains("landlock write /home/alice/work\n"));
+  CHECK_THAT(text, test::contains("landlock write /home/alice/code\n"));
   CHECK_THAT(text, test::contains("landlock read /proc/meminfo\n"));
   for (const char* never : {" /\n", " /home\n", " /home/alice\n", " /proc\n", " /tmp\n", " /dev\n",
                             " /dev/shm\n", " /dev/pts\n", " /run\n", " /etc\n"}) {
@@ -155,10 +155,10 @@ TEST_CASE("without namespaces what only they could prevent is refused") {
   mapped.mounts = {{"/w", "/w", Access::kWrite, Ownership::kMapped, "workspace"}};
   CHECK(plan_landlock_root(mapped, {}).error().code == ErrorCode::kHostCannotEnforce);
   Surroundings surroundings;
-  surroundings.set_id_files = {{"/home/alice/work", "bin/sudo"}};
+  surroundings.set_id_files = {{"/home/alice/code", "bin/sudo"}};
   const auto set_id = plan_landlock_root(small_policy(), surroundings);
   REQUIRE_FALSE(set_id.has_value());
-  CHECK(set_id.error().value == "/home/alice/work/bin/sudo");
+  CHECK(set_id.error().value == "/home/alice/code/bin/sudo");
 }
 
 TEST_CASE("without namespaces HOME and TMPDIR are the call's own unless it set them") {
@@ -172,11 +172,11 @@ TEST_CASE("without namespaces HOME and TMPDIR are the call's own unless it set t
   CHECK(decode_call_plan(encode(plan)).value() == plan);
   CHECK(plan.environment == std::vector<std::string>{"HOME=/p/home", "PATH=/usr/bin:/bin",
                                                      "TMPDIR=/p/tmp", "GIT_CONFIG_NOSYSTEM=1"});
-  command.environment = {{"TMPDIR", "/home/alice/work/tmp"}};
+  command.environment = {{"TMPDIR", "/home/alice/code/tmp"}};
   plan = plan_call(policy, command).value();
   use_private_directory(plan, policy, "/p");
   CHECK(std::count(plan.environment.begin(), plan.environment.end(),
-                   "TMPDIR=/home/alice/work/tmp") == 1);
+                   "TMPDIR=/home/alice/code/tmp") == 1);
   CHECK(std::count(plan.environment.begin(), plan.environment.end(), "TMPDIR=/p/tmp") == 0);
 }
 
@@ -196,7 +196,7 @@ TEST_CASE("a call's variables replace the policy's and keep the others") {
   const CallPlan plan = plan_call(small_policy(), command).value();
   CHECK(plan.path == "/opt/bin");
   CHECK(plan.environment == std::vector<std::string>{"HOME=/home/alice", "PATH=/opt/bin", "NEW=1"});
-  CHECK(plan.cwd == "/home/alice/work");
+  CHECK(plan.cwd == "/home/alice/code");
 }
 
 TEST_CASE("an argument with a NUL byte is refused, not cut") {
