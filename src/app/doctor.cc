@@ -14,6 +14,7 @@
 #include "mcp/json.h"
 #include "sandbox/host_probe.h"
 #include "sandbox/profile.h"
+#include "sandbox/shipped_profiles.h"
 #include "tools/full_receipt.h"
 
 namespace mayfly::app {
@@ -69,7 +70,7 @@ Findings examine() {
   }
   examine_directory(*profile, findings);
   findings.default_profile = sandbox::check_host(findings.table, *profile);
-  profile->weakest_tier = sandbox::Tier::kLandlock;
+  profile->tier = {sandbox::Tier::kLandlock, {}};
   findings.weaker_tier = sandbox::check_host(findings.table, *profile);
   return findings;
 }

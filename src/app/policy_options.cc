@@ -8,15 +8,19 @@
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
+#include <memory>
 #include <utility>
 
 #include "base/text.h"
+#include "sandbox/shipped_profiles.h"
 
 extern char** environ;
 
 namespace mayfly::app {
 namespace {
 
+using sandbox::Setting;
+using settings::Located;
 using Environment = std::vector<std::pair<std::string, std::string>>;
 
 Error bad_option(std::string_view option, std::string_view value, std::string_view message,
@@ -120,39 +124,60 @@ Result<sandbox::Tier> parse_tier(const std::string& text) {
   return fail(bad_option("--tier", text, "is no tier", "write full or landlock"));
 }
 
+// What an option says is said by the operator, after all files.
+template <typename T>
+Setting<T> said(const char* option, T value) {
+  return Located<T>{std::move(value),
+                    {std::make_shared<settings::Source>(settings::Source{option}), 0, 0}};
+}
+
 Status apply(const PolicyOptions& options, sandbox::Profile& profile) {
-  sandbox::Limits& limits = profile.limits;
+  sandbox::LimitSettings& limits = profile.limits;
   if (!options.timeout_ms.empty()) {
-    set_timeout(limits, TRY(parse_time("--timeout-ms", options.timeout_ms)));
+    sandbox::Limits both = sandbox::limits_of(profile);
+    set_timeout(both, TRY(parse_time("--timeout-ms", options.timeout_ms)));
+    limits.wall = said("--timeout-ms", both.wall);
+    limits.job_wall = said("--timeout-ms", both.job_wall);
   }
   if (!options.job_timeout_ms.empty()) {
-    limits.job_wall = TRY(parse_time("--job-timeout-ms", options.job_timeout_ms));
+    limits.job_wall =
+        said("--job-timeout-ms", TRY(parse_time("--job-timeout-ms", options.job_timeout_ms)));
   }
   if (!options.memory.empty()) {
-    limits.memory_bytes = TRY(parse_size("--memory", options.memory));
-    if (limits.memory_bytes < sandbox::kLeastMemoryBytes) {
+    limits.memory_bytes = said("--memory", TRY(parse_size("--memory", options.memory)));
+    if (limits.memory_bytes->value < sandbox::kLeastMemoryBytes) {
       return fail(bad_option("--memory", options.memory, "is less than a sandbox itself needs",
                              "give at least " + text::human_bytes(sandbox::kLeastMemoryBytes)));
     }
   }
-  if (!options.cpu_ms.empty()) limits.cpu = TRY(parse_time("--cpu-ms", options.cpu_ms));
+  if (!options.cpu_ms.empty())
+    limits.cpu = said("--cpu-ms", TRY(parse_time("--cpu-ms", options.cpu_ms)));
   if (!options.cpu_percent.empty()) {
-    limits.cpu_percent = TRY(parse_number("--cpu-percent", options.cpu_percent));
+    limits.cpu_percent =
+        said("--cpu-percent", TRY(parse_number("--cpu-percent", options.cpu_percent)));
   }
-  if (!options.disk.empty()) limits.disk_bytes = TRY(parse_size("--disk", options.disk));
+  if (!options.disk.empty())
+    limits.disk_bytes = said("--disk", TRY(parse_size("--disk", options.disk)));
   if (!options.io_bytes_per_second.empty()) {
     limits.io_bytes_per_second =
-        TRY(parse_size("--io-bytes-per-second", options.io_bytes_per_second));
+        said("--io-bytes-per-second",
+             TRY(parse_size("--io-bytes-per-second", options.io_bytes_per_second)));
   }
-  if (!options.pids.empty()) limits.processes = TRY(parse_number("--pids", options.pids));
+  if (!options.pids.empty())
+    limits.processes = said("--pids", TRY(parse_number("--pids", options.pids)));
   if (!options.max_output_bytes.empty()) {
-    limits.output_bytes = TRY(parse_size("--max-output-bytes", options.max_output_bytes));
+    limits.output_bytes =
+        said("--max-output-bytes", TRY(parse_size("--max-output-bytes", options.max_output_bytes)));
   }
-  if (!options.tier.empty()) profile.weakest_tier = TRY(parse_tier(options.tier));
+  if (!options.tier.empty()) profile.tier = said("--tier", TRY(parse_tier(options.tier)));
   for (const std::string& path : options.read) {
-    profile.read.push_back(TRY(readable_path(path)));
+    profile.paths.push_back(
+        *said("--read", sandbox::PathRule{sandbox::PathAccess::kRead, TRY(readable_path(path))}));
   }
-  return add_environment(options.env, profile.environment);
+  Environment added;
+  TRY(add_environment(options.env, added));
+  for (auto& pair : added) profile.environment_set.push_back(*said("--env", std::move(pair)));
+  return {};
 }
 
 }  // namespace
@@ -252,8 +277,8 @@ sandbox::EngineOptions engine_options(const sandbox::Host& host) {
 }
 
 Result<sandbox::Policy> preview(sandbox::Profile profile, sandbox::Host host) {
-  profile.cache = sandbox::CacheMode::kOff;
-  profile.toolchains = sandbox::ToolchainSearch::kOff;
+  profile.cache.reset();
+  profile.toolchains.reset();
   host.cache_root.clear();
   return sandbox::resolve(profile, host);
 }

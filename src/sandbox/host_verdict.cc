@@ -126,16 +126,17 @@ Status check_host(const std::vector<Probe>& table, const Profile& profile) {
   const Verdict verdict = judge(table);
   const std::string of = " of profile " + profile.name;
   const bool strong_enough =
-      verdict.tier && (*verdict.tier == Tier::kFull || profile.weakest_tier != Tier::kFull);
+      verdict.tier && (*verdict.tier == Tier::kFull || tier_of(profile) != Tier::kFull);
   if (!strong_enough) {
     return fail(
-        lacking(std::string("tier ") + to_string(profile.weakest_tier) + of, verdict.in_the_way));
+        lacking(std::string("tier ") + to_string(tier_of(profile)) + of, verdict.in_the_way));
   }
-  const Limits& limits = profile.limits;
-  if (!profile.accepts_watched.memory) {
+  const Limits limits = limits_of(profile);
+  const Watched accepts = watched_of(profile);
+  if (!accepts.memory) {
     TRY(check_row(table, "cgroup_memory", "the memory limit" + of));
   }
-  if (limits.cpu.count() > 0 && !profile.accepts_watched.cpu_time) {
+  if (limits.cpu.count() > 0 && !accepts.cpu_time) {
     TRY(check_row(table, "cgroup_cpu", "the CPU time" + of));
   }
   if (limits.cpu_percent > 0) TRY(check_row(table, "cgroup_cpu", "the CPU share" + of));

@@ -31,6 +31,26 @@ std::string limits_text(const Limits& limits) {
   return out;
 }
 
+std::string network_text(const NetworkPolicy& network) {
+  std::string out = std::string("network ") + to_string(network.mode) + "\n";
+  const auto add = [&out](const char* verb, const HostRule& rule) {
+    out += std::string(verb) + " " + text::one_line(rule.text);
+    if (!rule.methods.empty()) out += " methods " + text::join(rule.methods, ",");
+    if (!rule.path_prefix.empty()) out += " path " + text::one_line(rule.path_prefix);
+    out += "  [" + rule.rule + "]\n";
+  };
+  for (const HostRule& rule : network.allow) add("reach", rule);
+  for (const HostRule& rule : network.deny) add("reach not", rule);
+  for (const HostAddress& host : network.hosts) {
+    out += "host " + host.name + " at " + host.address + "\n";
+  }
+  return out;
+}
+
+std::string text_of(const SyscallRule& rule) {
+  return "call " + text::one_line(rule.text) + "  [" + rule.rule + "]\n";
+}
+
 }  // namespace
 
 std::string to_text(const Policy& policy) {
@@ -54,18 +74,39 @@ std::string to_text(const Policy& policy) {
   if (policy.cache.has_value()) {
     out += "cache of " + policy.cache->workspace + " in " + policy.cache->root + "\n";
   }
-  for (const std::string& path : policy.hidden) out += "hide " + path + "\n";
+  for (const CoverRule& cover : policy.covers) {
+    out += std::string(to_string(cover.kind)) + " " + cover.path + "  [" + cover.rule + "]\n";
+  }
+  for (const TmpfsRule& tmpfs : policy.tmpfs) {
+    out += "tmpfs " + tmpfs.destination + " of " + std::to_string(tmpfs.bytes) + "  [" +
+           tmpfs.rule + "]\n";
+  }
   for (const auto& [path, target] : policy.links) out += "link " + path + " -> " + target + "\n";
   for (const GeneratedFile& file : policy.files) {
     out += "file " + file.path + " \"" + text::one_line(file.content) + "\"\n";
   }
   for (const std::string& path : policy.protected_directories) out += "protect " + path + "\n";
+  for (const std::string& path : policy.protect) out += "protect also " + path + "\n";
+  for (const std::string& path : policy.unprotect) out += "protect not " + path + "\n";
   for (const auto& [name, value] : policy.environment) {
     out += "env " + name + "=" + text::one_line(value) + "\n";
   }
-  out += "network none\n";
+  out += "settable " + text::join(policy.settable_variables, " ") + "\n";
+  out += network_text(policy.network);
+  for (const SyscallRule& rule : policy.syscalls.allow) out += "allow " + text_of(rule);
+  for (const SyscallRule& rule : policy.syscalls.deny) out += "deny " + text_of(rule);
+  for (const SyscallRule& rule : policy.syscalls.danger_allow) {
+    out += "danger allow " + text_of(rule);
+  }
+  for (const std::string& name : policy.capabilities) out += "capability " + name + "\n";
   out += std::string("tier at least ") + to_string(policy.weakest_tier) + "\n";
-  out += std::string("tracing ") + (policy.tracing ? "of its own" : "none") + "\n";
+  for (const Requirement each : policy.requirements) {
+    out += std::string("requires ") + to_string(each) + "\n";
+  }
+  out += std::string("observe ") + to_string(policy.observe.level) + "\n";
+  for (const IgnorePattern& each : policy.observe.ignore) {
+    out += text::one_line("ignore " + each.kind + " " + each.operation + " " + each.target) + "\n";
+  }
   if (policy.accepts_watched.memory) out += "watched memory_bytes\n";
   if (policy.accepts_watched.cpu_time) out += "watched cpu_ms\n";
   return out + limits_text(policy.limits);

@@ -8,8 +8,13 @@
 #include <vector>
 
 #include "base/result.h"
+#include "sandbox/network_rules.h"
+#include "sandbox/observation.h"
+#include "sandbox/path_rules.h"
 #include "sandbox/profile.h"
+#include "sandbox/syscall_policy.h"
 #include "sandbox/workspace.h"
+#include "settings/location.h"
 
 namespace mayfly::sandbox {
 
@@ -19,13 +24,15 @@ enum class Access { kRead, kWrite };
 // idmapped mount (Linux 5.12), because the sandbox itself never has host uid 0.
 enum class Ownership { kAsOnHost, kMapped };
 
-// One host path that is visible inside. `destination` is absolute and normal.
+// One host path that is visible inside. `destination` is absolute and normal. Of nested ones the
+// most specific holds; a destination in a workspace is that part of it, read-only or writable.
 struct MountRule {
   std::string source;
   std::string destination;
   Access access = Access::kRead;
   Ownership ownership = Ownership::kAsOnHost;
   std::string rule;  // which rule of which profile asked for it, for people and receipts
+  settings::Location at{};
 
   bool operator==(const MountRule&) const = default;
 };
@@ -73,16 +80,26 @@ struct Policy {
   WorkspaceAccess workspace_access = WorkspaceAccess::kReadWrite;
   std::vector<MountRule> mounts;  // parents before children
   std::optional<CachePolicy> cache;
-  std::vector<std::string> hidden;  // paths covered by an empty file or directory
+  std::vector<CoverRule> covers;
+  std::vector<TmpfsRule> tmpfs;
   std::vector<std::pair<std::string, std::string>> links;  // path, target
   std::vector<GeneratedFile> files;
   std::vector<std::string> protected_directories;  // relative to each workspace, read-only inside
+  // More paths of each workspace that programs of the host run, and those of the usual ones that
+  // the operator takes out (danger_unprotect).
+  std::vector<std::string> protect;
+  std::vector<std::string> unprotect;
   std::vector<std::pair<std::string, std::string>> environment;  // complete, sorted by name
-  NetworkMode network = NetworkMode::kNone;
-  Limits limits;  // memory_bytes resolved, open_files within the hard limit
+  // Names that a call may set itself; "*" at the end stands for any rest.
+  std::vector<std::string> settable_variables{"*"};
+  NetworkPolicy network;
+  SyscallPolicy syscalls;
+  std::vector<std::string> capabilities;  // "CAP_KILL": kept in the innermost namespace, sorted
+  Limits limits;                          // memory_bytes resolved, open_files within the hard limit
   Watched accepts_watched;
   Tier weakest_tier = Tier::kFull;
-  bool tracing = true;
+  std::vector<Requirement> requirements;  // what must be in force whatever else would do, sorted
+  Observation observe;
 
   bool operator==(const Policy&) const = default;
 };

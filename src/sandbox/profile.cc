@@ -1,112 +1,58 @@
 #include "sandbox/profile.h"
 
-#include "base/text.h"
-
 namespace mayfly::sandbox {
-namespace {
-
-// What programs need of /etc to run: libraries, certificates, names of protocols, alternatives. No
-// accounts, no keys, no host configuration.
-const std::vector<std::string>& system_paths() {
-  static const std::vector<std::string> paths = {
-      "/usr",
-      "/etc/alternatives",
-      "/etc/bash.bashrc",
-      "/etc/ca-certificates",
-      "/etc/ca-certificates.conf",
-      "/etc/crypto-policies",
-      "/etc/debian_version",
-      "/etc/fonts",
-      "/etc/gai.conf",
-      "/etc/gprofng.rc",
-      "/etc/host.conf",
-      "/etc/inputrc",
-      "/etc/java-11-openjdk",
-      "/etc/java-17-openjdk",
-      "/etc/java-21-openjdk",
-      "/etc/ld.so.cache",
-      "/etc/ld.so.conf",
-      "/etc/ld.so.conf.d",
-      "/etc/localtime",
-      "/etc/lsb-release",
-      "/etc/magic",
-      "/etc/mailcap",
-      "/etc/maven",
-      "/etc/mime.types",
-      "/etc/nanorc",
-      "/etc/networks",
-      "/etc/os-release",
-      "/etc/perl",
-      "/etc/pki",
-      "/etc/profile",
-      "/etc/profile.d",
-      "/etc/protocols",
-      "/etc/python3",
-      "/etc/python3.11",
-      "/etc/python3.12",
-      "/etc/python3.13",
-      "/etc/rpc",
-      "/etc/services",
-      "/etc/shells",
-      "/etc/ssl/certs",
-      "/etc/ssl/openssl.cnf",
-      "/etc/terminfo",
-      "/etc/timezone",
-      "/etc/vim",
-      "/etc/xattr.conf",
-  };
-  return paths;
-}
-
-Profile default_profile() {
-  Profile profile;
-  profile.name = "default";
-  profile.description =
-      "For an agent at work on a developer's project: the system is read-only, the workspace is "
-      "writable, there is no network, and nothing else of the host is there.";
-  profile.read = system_paths();
-  return profile;
-}
-
-Profile readonly_profile() {
-  Profile profile = default_profile();
-  profile.name = "readonly";
-  profile.description =
-      "For looking without touching: as default, but the workspace is read-only and no cache is "
-      "kept.";
-  profile.workspace = WorkspaceAccess::kReadOnly;
-  profile.cache = CacheMode::kOff;
-  return profile;
-}
-
-Profile strict_profile() {
-  Profile profile = readonly_profile();
-  profile.name = "strict";
-  profile.description =
-      "For code that nobody has read: as readonly, without toolchains of the home directory and "
-      "without tracing, and only on hosts where the kernel itself enforces every limit.";
-  profile.toolchains = ToolchainSearch::kOff;
-  profile.tracing = false;
-  profile.accepts_watched = {false, false};
-  profile.limits.memory_bytes = 1ULL << 30;
-  profile.limits.processes = 128;
-  return profile;
-}
-
-}  // namespace
 
 const char* to_string(Tier tier) { return tier == Tier::kFull ? "full" : "landlock"; }
 
-std::vector<std::string> shipped_profiles() { return {"default", "readonly", "strict"}; }
+const char* to_string(PathAccess access) {
+  switch (access) {
+    case PathAccess::kRead:
+      return "read";
+    case PathAccess::kWrite:
+      return "write";
+    case PathAccess::kHide:
+      return "hide";
+    case PathAccess::kDeny:
+      return "deny";
+  }
+  return "";
+}
 
-Result<Profile> find_profile(const std::string& name) {
-  if (name == "default") return default_profile();
-  if (name == "readonly") return readonly_profile();
-  if (name == "strict") return strict_profile();
-  const std::string near = text::nearest(name, shipped_profiles());
-  return fail(input_error(ErrorCode::kUnknownProfile, "profile", name, "there is no such profile",
-                          near.empty() ? "Use one of: " + text::join(shipped_profiles(), ", ")
-                                       : "Did you mean \"" + near + "\"?"));
+Limits limits_of(const Profile& profile) {
+  const LimitSettings& from = profile.limits;
+  Limits to;
+  const auto take = [](auto& value, const auto& setting) {
+    if (setting) value = setting->value;
+  };
+  take(to.wall, from.wall);
+  take(to.job_wall, from.job_wall);
+  take(to.cpu, from.cpu);
+  take(to.cpu_percent, from.cpu_percent);
+  take(to.memory_bytes, from.memory_bytes);
+  take(to.processes, from.processes);
+  take(to.open_files, from.open_files);
+  take(to.file_bytes, from.file_bytes);
+  take(to.disk_bytes, from.disk_bytes);
+  take(to.io_bytes_per_second, from.io_bytes_per_second);
+  take(to.tmp_bytes, from.tmp_bytes);
+  take(to.shm_bytes, from.shm_bytes);
+  take(to.output_bytes, from.output_bytes);
+  return to;
+}
+
+Watched watched_of(const Profile& profile) {
+  return profile.watched ? profile.watched->value : Watched{};
+}
+
+Tier tier_of(const Profile& profile) { return profile.tier ? profile.tier->value : Tier::kFull; }
+
+WorkspaceAccess workspace_of(const Profile& profile) {
+  return profile.workspace ? profile.workspace->value : WorkspaceAccess::kReadOnly;
+}
+
+bool names_variable(std::string_view pattern, std::string_view name) {
+  if (pattern.ends_with('*')) return name.starts_with(pattern.substr(0, pattern.size() - 1));
+  return pattern == name;
 }
 
 }  // namespace mayfly::sandbox

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
 #include "base/sys.h"
@@ -15,6 +16,8 @@
 // From a profile to a policy: every wish becomes a path, a number or a variable of this host.
 namespace mayfly::sandbox {
 namespace {
+
+using settings::Location;
 
 constexpr const char* kSpareUser = "sandbox";
 constexpr const char* kSpareHome = "/home/sandbox";
@@ -133,63 +136,83 @@ class Resolver {
 
   Result<Policy> resolve() {
     policy_.profile = profile_.name;
-    policy_.network = profile_.network;
-    policy_.workspace_access = profile_.workspace;
+    policy_.workspace_access = workspace_of(profile_);
     for (const std::string& path : host_.workspaces) {
       policy_.workspaces.push_back(TRY(open_workspace(path, host_.user)));
     }
     policy_.identity = TRY(resolve_identity(host_, policy_.workspaces));
+    if (profile_.user) policy_.identity.user = profile_.user->value;
+    if (profile_.hostname) policy_.identity.hostname = profile_.hostname->value;
     add_system();
     add_toolchains();
     add_cache();
     TRY(add_workspaces());
+    TRY(add_paths());
+    TRY(add_binds());
+    add_tmpfs();
     policy_.files = identity_files(policy_.identity, git_identity(host_.user.home));
     set_environment();
     set_limits();
+    set_rules();
     std::stable_sort(policy_.mounts.begin(), policy_.mounts.end(),
                      [](const auto& a, const auto& b) { return a.destination < b.destination; });
     return std::move(policy_);
   }
 
  private:
+  std::string rule_name(const std::string& key) const { return profile_.name + ": " + key; }
+
+  // Of two rules about one place the later one holds.
   void mount(std::string source, std::string destination, Access access, Ownership ownership,
-             std::string rule) {
-    policy_.mounts.push_back({std::move(source), std::move(destination), access, ownership,
-                              profile_.name + ": " + std::move(rule)});
+             const std::string& key, const Location& at = {}) {
+    std::erase_if(policy_.mounts,
+                  [&](const MountRule& other) { return other.destination == destination; });
+    policy_.mounts.push_back(
+        {std::move(source), std::move(destination), access, ownership, rule_name(key), at});
   }
 
   // A link stays a link, so that what it points to is what the sandbox shows there.
-  void add_read(const std::string& path, const std::string& rule) {
+  void add_read(const std::string& path, const std::string& key, const Location& at = {}) {
     struct stat info {};
     if (::lstat(path.c_str(), &info) < 0) return;
     if (S_ISLNK(info.st_mode)) {
       if (const auto target = sys::readlink(path)) policy_.links.emplace_back(path, *target);
     } else if (S_ISREG(info.st_mode) || S_ISDIR(info.st_mode)) {
-      mount(path, path, Access::kRead, Ownership::kAsOnHost, rule);
+      mount(path, path, Access::kRead, ownership_in(path), key, at);
     }
   }
 
+  // Where /usr is shown, so are the links that lead into it.
   void add_system() {
+    const bool shown =
+        std::any_of(profile_.paths.begin(), profile_.paths.end(), [](const auto& rule) {
+          return rule.value.access == PathAccess::kRead && rule.value.path == "/usr";
+        });
+    if (!shown) return;
     for (const char* path : {"/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"}) {
       add_read(path, "system");
     }
-    for (const std::string& path : profile_.read) add_read(path, "filesystem.read");
   }
 
   void add_toolchains() {
-    if (profile_.toolchains == ToolchainSearch::kOff) return;
+    if (!profile_.toolchains) return;
+    const ToolchainChoice& choice = profile_.toolchains->value;
+    if (choice.search == ToolchainChoice::Search::kOff) return;
     ToolchainQuery query;
     query.path_variable = variable(host_, "PATH");
     query.home = host_.user.home;
+    if (choice.search == ToolchainChoice::Search::kOnly) query.only = choice.only;
     for (const Workspace& workspace : policy_.workspaces)
       query.workspaces.push_back(workspace.path);
     ToolchainSet found = find_toolchains(query);
     for (const Toolchain& chain : found.toolchains) {
+      const std::string key = "toolchains (" + chain.name + ")";
       for (const std::string& path : chain.read_only_paths) {
-        mount(path, path, Access::kRead, Ownership::kAsOnHost, "toolchains (" + chain.name + ")");
+        mount(path, path, Access::kRead, Ownership::kAsOnHost, key, profile_.toolchains->at);
       }
-      policy_.hidden.insert(policy_.hidden.end(), chain.hidden_paths.begin(),
-                            chain.hidden_paths.end());
+      for (const std::string& path : chain.hidden_paths) {
+        policy_.covers.push_back({path, CoverKind::kHide, rule_name(key), profile_.toolchains->at});
+      }
     }
     path_ = std::move(found.path);
   }
@@ -199,9 +222,17 @@ class Resolver {
     const bool spare = host_.user.uid == 0 && policy_.identity.host_uid == kSpareUid;
     return spare ? Ownership::kMapped : Ownership::kAsOnHost;
   }
+  bool in_workspace(const std::string& path) const {
+    return std::any_of(policy_.workspaces.begin(), policy_.workspaces.end(),
+                       [&](const Workspace& each) { return is_within(path, each.path); });
+  }
+  Ownership ownership_in(const std::string& path) const {
+    return in_workspace(path) ? ownership() : Ownership::kAsOnHost;
+  }
 
   void add_cache() {
-    if (profile_.cache == CacheMode::kOff || host_.cache_root.empty()) return;
+    const bool kept = profile_.cache && profile_.cache->value == CacheMode::kWorkspace;
+    if (!kept || host_.cache_root.empty()) return;
     const bool mapped = ownership() == Ownership::kMapped;
     policy_.cache = CachePolicy{host_.cache_root, policy_.workspaces.front().path, ownership(),
                                 mapped ? host_.user.uid : policy_.identity.host_uid,
@@ -210,15 +241,115 @@ class Resolver {
 
   Status add_workspaces() {
     const Access access =
-        profile_.workspace == WorkspaceAccess::kReadWrite ? Access::kWrite : Access::kRead;
-    std::set<std::string> protections;
+        policy_.workspace_access == WorkspaceAccess::kReadWrite ? Access::kWrite : Access::kRead;
+    for (const auto& each : profile_.protect) policy_.protect.push_back(each.value);
+    for (const auto& each : profile_.danger_unprotect) policy_.unprotect.push_back(each.value);
+    std::set<std::string> protections(policy_.unprotect.begin(), policy_.unprotect.end());
+    const Location at = profile_.workspace ? profile_.workspace->at : Location{};
     for (const Workspace& workspace : policy_.workspaces) {
-      mount(workspace.path, workspace.path, access, ownership(), "workspace");
+      mount(workspace.path, workspace.path, access, ownership(), "workspace", at);
       for (const std::string& path : TRY(protected_directories(workspace))) {
         if (protections.insert(path).second) policy_.protected_directories.push_back(path);
       }
     }
     return {};
+  }
+
+  // The paths that a rule's text stands for: one for each workspace that it speaks of.
+  std::vector<std::string> expanded(const std::string& text) const {
+    std::vector<std::string> out;
+    for (const auto& [name, values] : variables()) {
+      if (!text.starts_with(name)) continue;
+      for (const std::string& value : values) {
+        out.push_back(normal(value + text.substr(name.size())));
+      }
+      return out;
+    }
+    return {normal(text)};
+  }
+  std::vector<std::pair<std::string, std::vector<std::string>>> variables() const {
+    std::vector<std::string> workspaces;
+    for (const Workspace& each : policy_.workspaces) workspaces.push_back(each.path);
+    return {
+        {"${workspace}", workspaces}, {"${home}", {policy_.identity.home}}, {"${tmp}", {"/tmp"}}};
+  }
+  static std::string normal(const std::string& path) {
+    std::string out = std::filesystem::path(path).lexically_normal().string();
+    while (out.size() > 1 && out.back() == '/') out.pop_back();
+    return out;
+  }
+
+  Status add_paths() {
+    for (const settings::Located<PathRule>& rule : profile_.paths) {
+      const std::string key = std::string("filesystem.") + to_string(rule.value.access);
+      for (const std::string& path : expanded(rule.value.path)) {
+        switch (rule.value.access) {
+          case PathAccess::kHide:
+          case PathAccess::kDeny:
+            policy_.covers.push_back(
+                {path, rule.value.access == PathAccess::kHide ? CoverKind::kHide : CoverKind::kDeny,
+                 rule_name(key), rule.at});
+            break;
+          case PathAccess::kRead:
+            for (const std::string& found : on_host(path)) add_read(found, key, rule.at);
+            break;
+          case PathAccess::kWrite:
+            for (const std::string& found : on_host(path)) TRY(add_write(found, key, rule.at));
+            break;
+        }
+      }
+    }
+    return {};
+  }
+
+  // What of the host a pattern means now.
+  static std::vector<std::string> on_host(const std::string& path) {
+    if (!is_pattern(path)) return {path};
+    return find_matches(path);
+  }
+
+  Status add_write(const std::string& path, const std::string& key, const Location& at) {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) < 0) return {};
+    TRY(check_writable(path, key, at));
+    mount(path, path, Access::kWrite, info.st_uid == 0 ? ownership() : Ownership::kAsOnHost, key,
+          at);
+    return {};
+  }
+
+  // What may be a workspace may be written, and what is in one is.
+  Status check_writable(const std::string& path, const std::string& key, const Location& at) const {
+    std::error_code error;
+    const std::string real = std::filesystem::canonical(path, error).string();
+    const bool inside = in_workspace(path);
+    if (!error && real == path && (inside || judge_writable(path, host_.user))) return {};
+    const std::string why = error || real != path ? "it leads over a symbolic link"
+                                                  : "a sandbox must never write there";
+    return fail(input_error(ErrorCode::kWorkspaceRefused, to_string(at) + " " + key, path, why,
+                            "name a directory that is meant to be written, by its real path"));
+  }
+
+  Status add_binds() {
+    for (const settings::Located<Bind>& bind : profile_.binds) {
+      for (const std::string& source : expanded(bind.value.source)) {
+        struct stat info {};
+        if (::stat(source.c_str(), &info) < 0) continue;
+        if (bind.value.writable) TRY(check_writable(source, "filesystem.bind", bind.at));
+        const Access access = bind.value.writable ? Access::kWrite : Access::kRead;
+        const bool roots = bind.value.writable && info.st_uid == 0;
+        mount(source, expanded(bind.value.destination).front(), access,
+              roots ? ownership() : Ownership::kAsOnHost, "filesystem.bind", bind.at);
+      }
+    }
+    return {};
+  }
+
+  void add_tmpfs() {
+    for (const settings::Located<PrivateDirectory>& each : profile_.tmpfs) {
+      for (const std::string& path : expanded(each.value.path)) {
+        policy_.tmpfs.push_back({path, each.value.bytes, rule_name("filesystem.tmpfs"), each.at});
+      }
+    }
   }
 
   void set_environment() {
@@ -247,15 +378,35 @@ class Resolver {
     set("SCRATCH", kScratchPath);
     set("GIT_TERMINAL_PROMPT", "0");
     for (const char* pager : {"PAGER", "GIT_PAGER", "MANPAGER"}) set(pager, "cat");
-    for (const auto& [name, value] : profile_.environment) set(name, value);
+    for (const auto& name : profile_.environment_pass) {
+      for (const auto& [key, value] : host_.environment) {
+        if (names_variable(name.value, key)) set(key, value);
+      }
+    }
+    for (const auto& each : profile_.environment_set) {
+      set(each.value.first, expanded_text(each.value.second));
+    }
     std::sort(policy_.environment.begin(), policy_.environment.end());
+    if (profile_.environment_settable) {
+      policy_.settable_variables = profile_.environment_settable->value;
+    }
+  }
+
+  // A value with its variables replaced; of several workspaces the first.
+  std::string expanded_text(std::string out) const {
+    for (const auto& [name, values] : variables()) {
+      for (std::size_t at = out.find(name); at != std::string::npos;
+           at = out.find(name, at + values.front().size())) {
+        out.replace(at, name.size(), values.front());
+      }
+    }
+    return out;
   }
 
   void set_limits() {
-    policy_.limits = profile_.limits;
-    policy_.accepts_watched = profile_.accepts_watched;
-    policy_.weakest_tier = profile_.weakest_tier;
-    policy_.tracing = profile_.tracing;
+    policy_.limits = limits_of(profile_);
+    policy_.accepts_watched = watched_of(profile_);
+    policy_.weakest_tier = tier_of(profile_);
     if (policy_.limits.memory_bytes == 0) {
       const std::uint64_t machine =
           std::uint64_t(::sysconf(_SC_PHYS_PAGES)) * std::uint64_t(::sysconf(_SC_PAGESIZE));
@@ -278,6 +429,41 @@ class Resolver {
     }
     lower(RLIMIT_NPROC, policy_.limits.processes);
     lower(RLIMIT_FSIZE, policy_.limits.file_bytes);
+  }
+
+  // What needs no host: each rule with the place that it comes from.
+  template <typename Rule>
+  std::vector<Rule> rules_of(const List<Rule>& list, const char* key) const {
+    std::vector<Rule> out;
+    for (const auto& each : list) {
+      out.push_back(each.value);
+      out.back().rule = rule_name(key);
+      out.back().at = each.at;
+    }
+    return out;
+  }
+
+  void set_rules() {
+    if (profile_.network) policy_.network.mode = profile_.network->value;
+    policy_.network.allow = rules_of(profile_.network_allow, "network.allow");
+    policy_.network.deny = rules_of(profile_.network_deny, "network.deny");
+    for (const auto& each : profile_.network_hosts) policy_.network.hosts.push_back(each.value);
+    policy_.syscalls.allow = rules_of(profile_.syscalls_allow, "syscalls.allow");
+    policy_.syscalls.deny = rules_of(profile_.syscalls_deny, "syscalls.deny");
+    policy_.syscalls.danger_allow =
+        rules_of(profile_.syscalls_danger_allow, "syscalls.danger_allow");
+    const auto sorted = [](auto& list) {
+      std::sort(list.begin(), list.end());
+      list.erase(std::unique(list.begin(), list.end()), list.end());
+    };
+    for (const auto& each : profile_.capabilities_danger_keep) {
+      policy_.capabilities.push_back(each.value);
+    }
+    sorted(policy_.capabilities);
+    for (const auto& each : profile_.requires_) policy_.requirements.push_back(each.value);
+    sorted(policy_.requirements);
+    if (profile_.observe) policy_.observe.level = profile_.observe->value;
+    for (const auto& each : profile_.observe_ignore) policy_.observe.ignore.push_back(each.value);
   }
 
   const Profile& profile_;

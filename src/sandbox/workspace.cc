@@ -149,6 +149,10 @@ Result<Workspace> open_workspace(const std::string& path, const HostUser& user) 
   return Workspace{*resolved, info.st_dev, info.st_ino, info.st_uid, info.st_gid};
 }
 
+Status judge_writable(const std::string& path, const HostUser& user) {
+  return judge(path, path, user);
+}
+
 Result<std::string> default_workspace(
     const std::vector<std::pair<std::string, std::string>>& environment) {
   for (const auto& [name, value] : environment) {

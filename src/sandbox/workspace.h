@@ -34,6 +34,10 @@ struct Workspace {
 // configuration or cache.
 Result<Workspace> open_workspace(const std::string& path, const HostUser& user);
 
+// Whether a sandbox may be let write to `path`, absolute and real: what may be a workspace, and
+// files directly in such a directory. E1004.
+Status judge_writable(const std::string& path, const HostUser& user);
+
 // Where to work when nobody said: CLAUDE_PROJECT_DIR, else the current directory.
 Result<std::string> default_workspace(
     const std::vector<std::pair<std::string, std::string>>& environment);

@@ -10,6 +10,7 @@
 
 #include "sandbox/engine.h"
 #include "sandbox/host_user.h"
+#include "sandbox/shipped_profiles.h"
 
 namespace sandbox = mayfly::sandbox;
 

@@ -45,7 +45,7 @@ Error refuse(const std::string& field, const std::string& value, const std::stri
 class ReadRules {
  public:
   explicit ReadRules(const Policy& policy) {
-    for (const std::string& path : policy.hidden) hidden_.push_back(real_path(path));
+    for (const CoverRule& cover : policy.covers) hidden_.push_back(real_path(cover.path));
   }
 
   void add(const std::string& path) {
@@ -127,7 +127,7 @@ Result<RootPlan> plan_landlock_root(const Policy& policy, const Surroundings& su
   }
   for (const char* path : kDevices) plan.landlock.push_back({path, Reach::kDevice});
   FilterOptions options;
-  options.tracing = policy.tracing;
+  options.tracing = allows_tracing(policy.syscalls);
   options.namespaces = Namespaces::kHosts;
   plan.filters = TRY(compile_filters(options));
   return plan;

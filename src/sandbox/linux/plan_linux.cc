@@ -191,7 +191,7 @@ void RootPlanner::add_protection() {
   add(CallOpKind::kDevpts, "/dev/pts");
   add(CallOpKind::kProc, "/proc");
   for (const char* name : kCoveredProc) add(CallOpKind::kCover, std::string("/proc/") + name);
-  for (const std::string& path : policy_.hidden) add(CallOpKind::kCover, path);
+  for (const CoverRule& cover : policy_.covers) add(CallOpKind::kCover, cover.path);
   if (policy_.workspace_access == WorkspaceAccess::kReadOnly) return;
   for (const Workspace& workspace : policy_.workspaces) {
     for (const std::string& protected_directory : policy_.protected_directories) {
@@ -236,7 +236,7 @@ Result<RootPlan> RootPlanner::make() {
   add_generated();
   add_protection();
   add_landlock();
-  plan_.filters = TRY(compile_filters({.tracing = policy_.tracing}));
+  plan_.filters = TRY(compile_filters({.tracing = allows_tracing(policy_.syscalls)}));
   return std::move(plan_);
 }
 

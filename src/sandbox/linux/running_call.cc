@@ -34,7 +34,7 @@ Violation violation_of(const Finding& finding, const Policy& policy) {
   switch (finding.rule) {
     case BrokenRule::kSystemCalls:
       violation.rule = policy.profile + ": system calls";
-      violation.remedy = !policy.tracing && is_tracing(finding.operation)
+      violation.remedy = !allows_tracing(policy.syscalls) && is_tracing(finding.operation)
                              ? "This profile allows no tracing: ask the operator for one that does"
                              : "No profile allows this call; use a way that does without it";
       break;

@@ -200,9 +200,10 @@ void files(Text& out, const Policy& policy) {
   out.rule(std::string("allow file-read* file-write* file-map-executable process-exec (subpath "
                        "(param \"") +
            kSeatbeltPrivate + "\"))");
-  if (!policy.hidden.empty()) out.comment("Hidden");
-  out.paths("deny file-read* file-write* file-map-executable process-exec", "subpath",
-            policy.hidden);
+  std::vector<std::string> covered;
+  for (const CoverRule& cover : policy.covers) covered.push_back(cover.path);
+  if (!covered.empty()) out.comment("Hidden");
+  out.paths("deny file-read* file-write* file-map-executable process-exec", "subpath", covered);
 }
 
 // Itself and what lies below it. No dot in any pattern: whether it means a line feed is not said.

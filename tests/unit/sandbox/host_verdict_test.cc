@@ -76,14 +76,15 @@ TEST_CASE("a profile runs on a weaker tier only if it accepts that") {
   CHECK_THAT(refused.error().message, test::contains("the user_namespaces (unshare: "));
   CHECK_THAT(refused.error().remedy, test::contains("sysctl -w user_namespaces=1"));
   CHECK_THAT(refused.error().remedy, test::contains("mayfly doctor"));
-  profile.weakest_tier = Tier::kLandlock;
+  profile.watched = {Watched{true, true}, {}};
+  profile.tier = {Tier::kLandlock, {}};
   CHECK(check_host(weak, profile).has_value());
 }
 
 TEST_CASE("a limit that nothing enforces is refused unless the profile accepts a watch") {
   auto host = table(State::kWorks, State::kWorks, State::kWorks);
   Profile profile;
-  profile.accepts_watched.memory = false;
+  profile.watched = {Watched{false, true}, {}};
   const Status refused = check_host(host, profile);
   REQUIRE_FALSE(refused.has_value());
   CHECK_THAT(refused.error().message, test::contains("the memory limit"));
@@ -91,7 +92,7 @@ TEST_CASE("a limit that nothing enforces is refused unless the profile accepts a
   host.back().state = State::kWorks;
   CHECK(check_host(host, profile).has_value());
   // A share of CPU cannot be watched.
-  profile.limits.cpu_percent = 50;
+  profile.limits.cpu_percent = {50, {}};
   CHECK_FALSE(check_host(host, profile).has_value());
 }
 

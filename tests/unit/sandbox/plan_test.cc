@@ -70,7 +70,7 @@ TEST_CASE("what lies below a private directory is mounted again for every call, 
 TEST_CASE("protection comes after every mount, so that nothing is mounted over it") {
   Policy policy = small_policy();
   policy.mounts = {{"/usr", "/home/alice/code", Access::kWrite, Ownership::kAsOnHost, "workspace"}};
-  policy.hidden = {"/home/alice/.cargo/credentials"};
+  policy.covers = {{"/home/alice/.cargo/credentials", CoverKind::kHide, ""}};
   policy.protected_directories = {".git/hooks"};
   const RootPlan plan = plan_root(policy, {}).value();
   const std::size_t last_mount = position(plan, CallOpKind::kMount, "/home/alice/code");
@@ -137,7 +137,9 @@ TEST_CASE("without namespaces what is hidden in a directory is left out of its r
   REQUIRE(sys::symlink("real", top + "/chain"));  // as a home directory may be
   Policy policy = small_policy();
   policy.mounts = {{top + "/chain/.", "/x", Access::kRead, Ownership::kAsOnHost, "toolchain"}};
-  policy.hidden = {top + "/chain/credentials", top + "/chain/deep/token", top + "/chain/absent"};
+  policy.covers = {{top + "/chain/credentials", CoverKind::kHide, ""},
+                   {top + "/chain/deep/token", CoverKind::kHide, ""},
+                   {top + "/chain/absent", CoverKind::kHide, ""}};
   const std::string text = to_text(plan_landlock_root(policy, {}).value());
   for (const char* allowed : {"/real/bin", "/real/config", "/real/deep/more", "/real/deep/a"}) {
     CHECK_THAT(text, test::contains("landlock read " + top + allowed + "\n"));

@@ -1,4 +1,5 @@
 #include "sandbox/policy.h"
+#include "sandbox/shipped_profiles.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

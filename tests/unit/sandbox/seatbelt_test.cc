@@ -18,7 +18,7 @@ Policy example() {
   policy.mounts = {
       {"/opt/tool\"box", "/opt/tool\"box", Access::kRead, Ownership::kAsOnHost, "r"},
       {"/Users/ann/back\\slash\n(allow default)", "/x", Access::kWrite, Ownership::kAsOnHost, "w"}};
-  policy.hidden = {"/opt/tool\"box/credentials"};
+  policy.covers = {{"/opt/tool\"box/credentials", CoverKind::kHide, ""}};
   policy.protected_directories = {".git/hooks", ".vscode", ".config/mise"};
   return policy;
 }
