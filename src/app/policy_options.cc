@@ -144,11 +144,12 @@ Status apply(const PolicyOptions& options, sandbox::Profile& profile) {
         said("--job-timeout-ms", TRY(parse_time("--job-timeout-ms", options.job_timeout_ms)));
   }
   if (!options.memory.empty()) {
-    limits.memory_bytes = said("--memory", TRY(parse_size("--memory", options.memory)));
-    if (limits.memory_bytes->value < sandbox::kLeastMemoryBytes) {
+    const std::uint64_t bytes = TRY(parse_size("--memory", options.memory));
+    if (bytes < sandbox::kLeastMemoryBytes) {
       return fail(bad_option("--memory", options.memory, "is less than a sandbox itself needs",
                              "give at least " + text::human_bytes(sandbox::kLeastMemoryBytes)));
     }
+    limits.memory = said("--memory", sandbox::MemoryLimit{bytes, 50});
   }
   if (!options.cpu_ms.empty())
     limits.cpu = said("--cpu-ms", TRY(parse_time("--cpu-ms", options.cpu_ms)));

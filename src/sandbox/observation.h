@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "settings/location.h"
 
 namespace mayfly::sandbox {
@@ -26,6 +27,8 @@ struct IgnorePattern {
 
   bool operator==(const IgnorePattern&) const = default;
 };
+// E1001 for a kind that is not known.
+Result<IgnorePattern> parse_ignore_pattern(std::string_view text);
 
 struct Observation {
   ObserveLevel level = ObserveLevel::kWrites;

@@ -1,6 +1,19 @@
 #include "sandbox/profile.h"
 
+#include <unistd.h>
+
+#include <algorithm>
+
 namespace mayfly::sandbox {
+namespace {
+
+std::uint64_t machine_share(std::uint64_t percent) {
+  const std::uint64_t machine =
+      std::uint64_t(::sysconf(_SC_PHYS_PAGES)) * std::uint64_t(::sysconf(_SC_PAGESIZE));
+  return std::max<std::uint64_t>(machine / 100 * percent, 2ULL << 30);
+}
+
+}  // namespace
 
 const char* to_string(Tier tier) { return tier == Tier::kFull ? "full" : "landlock"; }
 
@@ -28,7 +41,8 @@ Limits limits_of(const Profile& profile) {
   take(to.job_wall, from.job_wall);
   take(to.cpu, from.cpu);
   take(to.cpu_percent, from.cpu_percent);
-  take(to.memory_bytes, from.memory_bytes);
+  const MemoryLimit memory = from.memory ? from.memory->value : MemoryLimit{};
+  to.memory_bytes = memory.bytes != 0 ? memory.bytes : machine_share(memory.machine_percent);
   take(to.processes, from.processes);
   take(to.open_files, from.open_files);
   take(to.file_bytes, from.file_bytes);

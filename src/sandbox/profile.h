@@ -84,12 +84,20 @@ struct Bind {
   bool operator==(const Bind&) const = default;
 };
 
+// So many bytes, or a share of the machine's memory, but at least 2 GiB.
+struct MemoryLimit {
+  std::uint64_t bytes = 0;  // 0: the share
+  std::uint64_t machine_percent = 50;
+
+  bool operator==(const MemoryLimit&) const = default;
+};
+
 struct LimitSettings {
   Setting<milliseconds> wall;
   Setting<milliseconds> job_wall;
   Setting<milliseconds> cpu;  // 0: no limit, written "none"
   Setting<std::uint64_t> cpu_percent;
-  Setting<std::uint64_t> memory_bytes;  // 0: half of the machine's, written "auto"
+  Setting<MemoryLimit> memory;
   Setting<std::uint64_t> processes;
   Setting<std::uint64_t> open_files;
   Setting<std::uint64_t> file_bytes;

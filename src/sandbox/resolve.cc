@@ -407,11 +407,6 @@ class Resolver {
     policy_.limits = limits_of(profile_);
     policy_.accepts_watched = watched_of(profile_);
     policy_.weakest_tier = tier_of(profile_);
-    if (policy_.limits.memory_bytes == 0) {
-      const std::uint64_t machine =
-          std::uint64_t(::sysconf(_SC_PHYS_PAGES)) * std::uint64_t(::sysconf(_SC_PAGESIZE));
-      policy_.limits.memory_bytes = std::max<std::uint64_t>(machine / 2, 2ULL << 30);
-    }
     // An ordinary process cannot raise its own hard limits.
     const auto lower = [](int resource, std::uint64_t& limit) {
       struct rlimit hard {};

@@ -330,4 +330,11 @@ class Finder {
 
 ToolchainSet find_toolchains(const ToolchainQuery& query) { return Finder(query).run(); }
 
+std::vector<std::string> toolchain_names() {
+  std::vector<std::string> names = {"nix", "opt", "path"};
+  for (const ToolchainLayout& layout : toolchain_layouts()) names.emplace_back(layout.name);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 }  // namespace mayfly::sandbox

@@ -42,4 +42,7 @@ struct ToolchainQuery {
 // The same files give the same answer. Reads directories; opens no file.
 ToolchainSet find_toolchains(const ToolchainQuery& query);
 
+// All names that a toolchain can have, sorted.
+std::vector<std::string> toolchain_names();
+
 }  // namespace mayfly::sandbox

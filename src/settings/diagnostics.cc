@@ -1,0 +1,63 @@
+#include "settings/diagnostics.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.h"
+
+namespace mayfly::settings {
+namespace {
+
+constexpr std::size_t kMostKept = 100;
+constexpr std::size_t kMostInAnError = 10;
+constexpr std::size_t kMostShown = 80;
+
+}  // namespace
+
+std::string to_string(const Diagnostic& diagnostic) {
+  std::string out = to_string(diagnostic.at);
+  out += diagnostic.severity == Diagnostic::Severity::kError ? ": error: " : ": warning: ";
+  if (!diagnostic.value.empty()) out += "\"" + diagnostic.value + "\" ";
+  out += diagnostic.message;
+  if (!diagnostic.remedy.empty()) out += "; " + diagnostic.remedy;
+  return out;
+}
+
+void Diagnostics::add(Diagnostic diagnostic) {
+  if (diagnostic.severity == Diagnostic::Severity::kError) ++errors_;
+  if (all_.size() == kMostKept) {
+    ++left_out_;
+    return;
+  }
+  diagnostic.value = text::shorten(text::one_line(diagnostic.value), kMostShown);
+  const auto before = [](const Diagnostic& a, const Diagnostic& b) {
+    return a.at.source == b.at.source &&
+           std::pair(a.at.line, a.at.column) < std::pair(b.at.line, b.at.column);
+  };
+  all_.insert(std::upper_bound(all_.begin(), all_.end(), diagnostic, before), diagnostic);
+}
+
+void Diagnostics::error(const Location& at, std::string value, std::string message,
+                        std::string remedy) {
+  add({Diagnostic::Severity::kError, at, std::move(value), std::move(message), std::move(remedy)});
+}
+
+void Diagnostics::warn(const Location& at, std::string value, std::string message,
+                       std::string remedy) {
+  add({Diagnostic::Severity::kWarning, at, std::move(value), std::move(message),
+       std::move(remedy)});
+}
+
+Error Diagnostics::to_error() const {
+  Error error;
+  error.code = ErrorCode::kInvalidConfiguration;
+  std::size_t said = 0;
+  for (const Diagnostic& each : all_) {
+    if (each.severity != Diagnostic::Severity::kError || said == kMostInAnError) continue;
+    error.message += (said++ > 0 ? "\n" : "") + to_string(each);
+  }
+  if (errors_ > said) error.message += "\nand " + std::to_string(errors_ - said) + " more";
+  return error;
+}
+
+}  // namespace mayfly::settings
