@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "app/policy_options.h"
+#include "app/profile_source.h"
 #include "mcp/json.h"
 #include "sandbox/host_probe.h"
 #include "sandbox/profile.h"
@@ -50,7 +51,7 @@ void examine_directory(const sandbox::Profile& profile, Findings& findings) {
     return;
   }
   findings.directory = host->workspaces.front();
-  auto policy = preview(profile, std::move(*host));
+  auto policy = ProfileSource({profile.name}, {}, *std::move(host)).preview({profile, {}});
   if (!policy) {
     findings.workspace = fail(std::move(policy).error());
     return;

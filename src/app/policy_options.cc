@@ -86,13 +86,6 @@ Status add_environment(const std::vector<std::string>& options, Environment& env
   return {};
 }
 
-// A timeout below the profile's holds for jobs too; one above it raises theirs if need be.
-void set_timeout(sandbox::Limits& limits, milliseconds wall) {
-  const bool lower = wall < limits.wall;
-  limits.job_wall = lower ? std::min(limits.job_wall, wall) : std::max(limits.job_wall, wall);
-  limits.wall = wall;
-}
-
 // A path that can be shown inside: there, readable by the sandbox's user, and not what every
 // sandbox has of its own.
 Result<std::string> readable_path(const std::string& path) {
@@ -131,13 +124,14 @@ Setting<T> said(const char* option, T value) {
                     {std::make_shared<settings::Source>(settings::Source{option}), 0, 0}};
 }
 
-Status apply(const PolicyOptions& options, sandbox::Profile& profile) {
+}  // namespace
+
+Result<sandbox::Profile> options_layer(const PolicyOptions& options) {
+  sandbox::Profile profile;
+  profile.name = "options";
   sandbox::LimitSettings& limits = profile.limits;
   if (!options.timeout_ms.empty()) {
-    sandbox::Limits both = sandbox::limits_of(profile);
-    set_timeout(both, TRY(parse_time("--timeout-ms", options.timeout_ms)));
-    limits.wall = said("--timeout-ms", both.wall);
-    limits.job_wall = said("--timeout-ms", both.job_wall);
+    limits.wall = said("--timeout-ms", TRY(parse_time("--timeout-ms", options.timeout_ms)));
   }
   if (!options.job_timeout_ms.empty()) {
     limits.job_wall =
@@ -178,10 +172,8 @@ Status apply(const PolicyOptions& options, sandbox::Profile& profile) {
   Environment added;
   TRY(add_environment(options.env, added));
   for (auto& pair : added) profile.environment_set.push_back(*said("--env", std::move(pair)));
-  return {};
+  return profile;
 }
-
-}  // namespace
 
 // Like `--memory "$UNSET"`: taken for a missing option, it would mean no limit.
 void refuse_empty_values(CLI::App& command) {
@@ -244,19 +236,9 @@ void add_policy_options(CLI::App& command, PolicyOptions& options) {
       ->allow_extra_args(false);
 }
 
-Result<std::vector<sandbox::Profile>> profiles(const PolicyOptions& options) {
-  const std::string names =
-      options.profiles.empty() ? sandbox::shipped_profiles().front() : options.profiles;
-  std::vector<sandbox::Profile> out;
-  for (const std::string& name : text::split(names, ',')) {
-    sandbox::Profile profile = TRY(sandbox::find_profile(name));
-    TRY(apply(options, profile));
-    const bool twice = std::any_of(out.begin(), out.end(), [&](const sandbox::Profile& other) {
-      return other.name == profile.name;
-    });
-    if (!twice) out.push_back(std::move(profile));
-  }
-  return out;
+std::vector<std::string> profile_names(const PolicyOptions& options) {
+  if (options.profiles.empty()) return {sandbox::shipped_profiles().front()};
+  return text::split(options.profiles, ',');
 }
 
 Result<sandbox::Host> this_host(const PolicyOptions& options) {
@@ -275,13 +257,6 @@ sandbox::EngineOptions engine_options(const sandbox::Host& host) {
   sandbox::EngineOptions options;
   options.state_root = sandbox::state_root(host.user);
   return options;
-}
-
-Result<sandbox::Policy> preview(sandbox::Profile profile, sandbox::Host host) {
-  profile.cache.reset();
-  profile.toolchains.reset();
-  host.cache_root.clear();
-  return sandbox::resolve(profile, host);
 }
 
 Result<std::uint64_t> parse_size(std::string_view option, const std::string& text) {

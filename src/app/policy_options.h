@@ -37,17 +37,14 @@ void add_policy_options(CLI::App& command, PolicyOptions& options);
 // Makes an empty value of any of `command`'s options an error.
 void refuse_empty_values(CLI::App& command);
 
-// The named profiles with the options applied to each. E1001 or E1002 with the option at fault.
-Result<std::vector<sandbox::Profile>> profiles(const PolicyOptions& options);
+// What the options say, as a layer on top of whatever profile is used. E1001 with the option at
+// fault.
+Result<sandbox::Profile> options_layer(const PolicyOptions& options);
+std::vector<std::string> profile_names(const PolicyOptions& options);
 
 // The host as `resolve` wants it: the user, the workspaces, the environment, the cache directory.
 Result<sandbox::Host> this_host(const PolicyOptions& options);
 sandbox::EngineOptions engine_options(const sandbox::Host& host);
-
-// What `profile` comes to on `host`, without creating anything: no caches, no search for
-// toolchains. For checking a configuration before the first call, and for telling the model about
-// it.
-Result<sandbox::Policy> preview(sandbox::Profile profile, sandbox::Host host);
 
 // "4096", "512M", "2GiB": powers of 1024.
 Result<std::uint64_t> parse_size(std::string_view option, const std::string& text);

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "app/call_relay.h"
+#include "app/profile_source.h"
 #include "app/run_report.h"
 #include "app/stdin_pump.h"
 #include "app/stop_signals.h"
@@ -51,10 +52,13 @@ std::string cwd_in(const sandbox::Policy& policy) {
 }
 
 Result<sandbox::Report> run_call(RunOptions options, std::unique_ptr<sandbox::Prestart> early) {
-  const std::vector<sandbox::Profile> wanted = TRY(profiles(options.policy));
   const sandbox::Host host = TRY(this_host(options.policy));
+  const ProfileSource source(profile_names(options.policy), TRY(options_layer(options.policy)),
+                             host);
+  std::vector<settings::FileMark> marks;
+  const tools::ProfileSet wanted = TRY(source.load(marks));
   const auto policy =
-      std::make_shared<const sandbox::Policy>(TRY(sandbox::resolve(wanted.front(), host)));
+      std::make_shared<const sandbox::Policy>(TRY(source.resolve(wanted.profiles.front())));
   const StopSignals signals = TRY(StopSignals::install());
 
   sandbox::Command command;

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/profile_source.h"
 #include "app/protocol_fds.h"
 #include "app/stop_signals.h"
 #include "base/text.h"
@@ -102,15 +103,19 @@ Result<Service> make_service(const ServeOptions& options,
   Service service;
   service.era = TRY(era_of(options));
   const tools::WorkbenchOptions wanted = TRY(workbench_options(options));
-  std::vector<sandbox::Profile> offered = TRY(profiles(options.policy));
   const sandbox::Host host = TRY(this_host(options.policy));
+  const ProfileSource source(profile_names(options.policy), TRY(options_layer(options.policy)),
+                             host);
+  std::vector<settings::FileMark> marks;
+  tools::ProfileSet offered = TRY(source.load(marks));
   const sandbox::EngineOptions engine = TRY(places_of(options, engine_options(host)));
   std::vector<sandbox::Policy> previews;
-  for (const sandbox::Profile& profile : offered) previews.push_back(TRY(preview(profile, host)));
+  for (const auto& each : offered.profiles) previews.push_back(TRY(source.preview(each)));
   service.briefing = tools::make_briefing(previews, wanted.max_wait);
   service.profiles = std::make_unique<tools::OfferedProfiles>(
       std::move(offered),
-      [host](const sandbox::Profile& profile) { return sandbox::resolve(profile, host); });
+      [source](std::vector<settings::FileMark>& seen) { return source.load(seen); },
+      [source](const tools::OfferedProfile& each) { return source.resolve(each); }, log_line);
   service.bench = std::make_unique<tools::Workbench>(
       *service.profiles, sandbox::make_engine(engine, std::move(early)), wanted);
   return service;

@@ -55,9 +55,10 @@ class Loader {
     }
     if (diagnostics_.failed()) return fail(diagnostics_.to_error());
     out_.profile.name = is_path(name) ? stem(name) : name;
-    for (const auto& each : diagnostics_.all()) out_.warnings.push_back(each);
-    return std::move(out_);
+    out_.warnings = diagnostics_.all();
+    return out_;
   }
+  const std::vector<settings::FileMark>& marks() const { return out_.marks; }
 
  private:
   // `level` is how many of the places of that name are passed over. `from` is where it is extended.
@@ -200,8 +201,12 @@ ProfilePlaces profile_places(const HostUser& user) {
   return {own.empty() ? own : own + "/profiles", "/etc/mayfly/profiles"};
 }
 
-Result<LoadedProfile> ProfileStore::load(const std::string& name) const {
-  return Loader(*this).load(name);
+Result<LoadedProfile> ProfileStore::load(const std::string& name,
+                                         std::vector<settings::FileMark>* seen) const {
+  Loader loader(*this);
+  auto loaded = loader.load(name);
+  if (seen != nullptr) seen->insert(seen->end(), loader.marks().begin(), loader.marks().end());
+  return loaded;
 }
 
 std::vector<ProfileStore::Place> ProfileStore::find(const std::string& name) const {

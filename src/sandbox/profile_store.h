@@ -38,7 +38,9 @@ class ProfileStore {
 
   // `name` is a name, or the path of a file if it has a '/' or ends with ".toml". E1002 with the
   // nearest name; E1001 with all that is wrong in the files, each with its place.
-  Result<LoadedProfile> load(const std::string& name) const;
+  // `seen` gets the marks of the files looked at, also when something is wrong.
+  Result<LoadedProfile> load(const std::string& name,
+                             std::vector<settings::FileMark>* seen = nullptr) const;
 
   // Every profile of that name, the one that holds first.
   struct Place {

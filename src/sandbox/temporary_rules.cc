@@ -1,4 +1,5 @@
 #include "sandbox/capabilities.h"
+#include "sandbox/narrowing.h"
 #include "sandbox/network_rules.h"
 #include "sandbox/observation.h"
 #include "sandbox/syscall_policy.h"
@@ -28,4 +29,5 @@ Result<Destination> parse_destination(std::string_view text) {
   d.name = std::string(text);
   return d;
 }
+std::vector<Widening> widenings(const Policy&, const Policy&) { return {}; }
 }  // namespace mayfly::sandbox

@@ -176,11 +176,13 @@ inline sandbox::Policy test_policy(const std::string& name) {
 class Kitchen {
  public:
   explicit Kitchen(tools::WorkbenchOptions options = {})
-      : offered_({named("default"), named("strict")},
-                 [this](const sandbox::Profile& profile) {
-                   ++resolved;
-                   return Result<sandbox::Policy>(test_policy(profile.name));
-                 }),
+      : offered_(
+            both(), [](auto&) { return Result<tools::ProfileSet>(both()); },
+            [this](const tools::OfferedProfile& offered) {
+              ++resolved;
+              return Result<sandbox::Policy>(test_policy(offered.profile.name));
+            },
+            [](const std::string&) {}),
         bench(offered_, own_engine(), options),
         registry(tools::make_toolset(
             tools::make_briefing({test_policy("default"), test_policy("strict")}, options.max_wait),
@@ -204,10 +206,14 @@ class Kitchen {
   mcp::CancelToken cancel;  // of the latest call
 
  private:
-  static sandbox::Profile named(const std::string& name) {
-    sandbox::Profile profile;
-    profile.name = name;
-    return profile;
+  static tools::ProfileSet both() {
+    tools::ProfileSet set;
+    for (const char* name : {"default", "strict"}) {
+      sandbox::Profile profile;
+      profile.name = name;
+      set.profiles.push_back({profile, {}});
+    }
+    return set;
   }
   std::unique_ptr<sandbox::Engine> own_engine() {
     auto own = std::make_unique<FakeEngine>();

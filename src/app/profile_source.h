@@ -1,0 +1,42 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "sandbox/policy.h"
+#include "sandbox/profile.h"
+#include "sandbox/profile_store.h"
+#include "tools/offered_profiles.h"
+
+namespace mayfly::app {
+
+// Where the profiles of one serve or run come from: files by name, then what the operator's options
+// say, then what the workspaces' own files say, which only narrows.
+class ProfileSource {
+ public:
+  // `options` is a layer like a file (options_layer). Of `names` at least one.
+  ProfileSource(std::vector<std::string> names, sandbox::Profile options, sandbox::Host host)
+      : store_(sandbox::profile_places(host.user)),
+        names_(std::move(names)),
+        options_(std::move(options)),
+        host_(std::move(host)) {}
+
+  // Reads all files. E1002 for a name, E1001 for what is wrong in a file, E2001 for a file that
+  // lies in a workspace, where a sandbox could write it. `marks` gets every file looked at, also
+  // then.
+  Result<tools::ProfileSet> load(std::vector<settings::FileMark>& marks) const;
+
+  // E2003 if a workspace's own file would widen the profile.
+  Result<sandbox::Policy> resolve(const tools::OfferedProfile& offered) const;
+  // The same without creating anything: no caches, no search for toolchains.
+  Result<sandbox::Policy> preview(const tools::OfferedProfile& offered) const;
+
+ private:
+  sandbox::ProfileStore store_;
+  std::vector<std::string> names_;
+  sandbox::Profile options_;
+  sandbox::Host host_;
+};
+
+}  // namespace mayfly::app
