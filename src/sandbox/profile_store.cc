@@ -61,6 +61,13 @@ class Loader {
   const std::vector<settings::FileMark>& marks() const { return out_.marks; }
 
  private:
+  // Where a file's bases are looked for: in its own place and those behind it. So what an operator
+  // says of one shipped profile changes no other that ships.
+  struct Levels {
+    std::size_t others;
+    std::size_t own_name;  // a file never extends itself
+  };
+
   // `level` is how many of the places of that name are passed over. `from` is where it is extended.
   Status add_named(const std::string& name, std::size_t level, const Location& from) {
     const auto places = candidates(name);
@@ -70,11 +77,11 @@ class Loader {
         if (text == nullptr) continue;
         return add_text(*text, name, std::string("shipped:") + name,
                         std::make_shared<Source>(Source{name + " (shipped)", Trust::kShipped}),
-                        i + 1, from);
+                        {i, i + 1}, from);
       }
       out_.marks.push_back(settings::mark_of(places[i]));
       if (!out_.marks.back().there) continue;
-      return add_file_at(places[i], name, i + 1, from);
+      return add_file_at(places[i], name, {i, i + 1}, from);
     }
     return unknown(name, from);
   }
@@ -86,11 +93,10 @@ class Loader {
                               "use letters, digits, -, _ and . before .toml"));
     }
     out_.marks.push_back(settings::mark_of(path));
-    // What it extends of its own name is one of the usual places.
-    return add_file_at(path, name, 0, from);
+    return add_file_at(path, name, {0, 0}, from);
   }
 
-  Status add_file_at(const std::string& path, const std::string& name, std::size_t next_level,
+  Status add_file_at(const std::string& path, const std::string& name, Levels levels,
                      const Location& from) {
     auto file = settings::read_trusted(path);
     if (!file) {
@@ -100,12 +106,11 @@ class Loader {
     }
     out_.real_paths.push_back(file->real_path);
     return add_text(file->text, name, file->real_path,
-                    std::make_shared<Source>(Source{path, Trust::kOperator}), next_level, from);
+                    std::make_shared<Source>(Source{path, Trust::kOperator}), levels, from);
   }
 
   Status add_text(std::string_view text, const std::string& name, const std::string& identity,
-                  std::shared_ptr<const Source> source, std::size_t next_level,
-                  const Location& from) {
+                  std::shared_ptr<const Source> source, Levels levels, const Location& from) {
     if (std::find(open_.begin(), open_.end(), identity) != open_.end()) {
       diagnostics_.error(from, name, "extends itself: " + chain(name), "take one of them out");
       return {};
@@ -121,7 +126,7 @@ class Loader {
     open_.push_back(identity);
     names_.push_back(name);
     for (const auto& base : layer->extends) {
-      TRY(add_named(base.value, base.value == name ? next_level : 0, base.at));
+      TRY(add_named(base.value, base.value == name ? levels.own_name : levels.others, base.at));
     }
     names_.pop_back();
     open_.pop_back();

@@ -13,7 +13,9 @@
 namespace mayfly::sandbox {
 
 // Where profiles are kept as NAME.toml. Of two with one name the user's comes before the system's,
-// and that before the one that ships; one that extends its own name means the next.
+// and that before the one that ships. What a file extends is looked for in its own place and those
+// behind it, and if it is its own name only behind it: no change of one shipped profile changes
+// another one that ships.
 struct ProfilePlaces {
   std::string user;    // ~/.config/mayfly/profiles; empty: none
   std::string system;  // /etc/mayfly/profiles

@@ -83,7 +83,9 @@ Codec<T> word_codec(std::vector<std::pair<std::string, T>> words) {
   std::vector<std::string> names;
   for (const auto& [name, value] : words) names.push_back(name);
   Codec<T> out;
-  out.type = "word";
+  for (const std::string& name : names) {
+    out.type += (out.type.empty() ? "" : " or ") + quoted(name);
+  }
   out.schema = words_schema(names);
   out.read = [words, names](const Node& node) -> Reading<T> {
     const auto* text = node.as<std::string>();
