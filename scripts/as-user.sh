@@ -56,6 +56,6 @@ fi
 mkdir "$home/tmp"
 chown "$user:$user" "$home/tmp"
 status=0
-env HOME="$home" TMPDIR="$home/tmp" USER=mayfly-test LOGNAME=mayfly-test XDG_CACHE_HOME= XDG_STATE_HOME= \
+env HOME="$home" TMPDIR="$home/tmp" USER=mayfly-test LOGNAME=mayfly-test XDG_CACHE_HOME= XDG_STATE_HOME= XDG_CONFIG_HOME= \
   setpriv --reuid "$user" --regid "$user" --clear-groups "$@" || status=$?
 exit "$status"
