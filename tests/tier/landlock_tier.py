@@ -24,7 +24,7 @@ MAYFLY = str(Path(os.environ.get("MAYFLY", "build/mayfly")).resolve())
 ROOT = os.geteuid() == 0
 OWNER = 21000 if ROOT else os.geteuid()
 SECRET = "tier-secret-9d41"
-BOUND = 20
+BOUND = 60
 
 
 class Place:
@@ -339,7 +339,7 @@ def case_limits(place):
     print("a process that keeps changing:", receipt["ended_by"], receipt.get("exit_code"))
     nothing_left(place)
     receipt = place.run("/usr/bin/python3", "-c", "x = b'x' * (400 << 20)\nimport time; time.sleep(1000)",
-                        options=["--memory", "100M", "--timeout-ms", "20000"])
+                        options=["--memory", "100M", "--timeout-ms", "60000"])
     expect(receipt["ended_by"] == "memory", "too much memory", receipt)
     receipt = place.shell("ulimit -n; ulimit -c")
     expect(receipt["stdout"].split()[1] == "0" or int(receipt["stdout"].split()[1]) <= 1, "core files", receipt)
@@ -349,7 +349,7 @@ def case_limits(place):
 def case_counted(place):
     """What a program may do so that what it uses is not seen."""
     def ends(by, what, script, *options):
-        receipt = place.run("/usr/bin/python3", "-c", script, options=[*options, "--timeout-ms", "20000"])
+        receipt = place.run("/usr/bin/python3", "-c", script, options=[*options, "--timeout-ms", "60000"])
         print(what, receipt.get("ended_by"), receipt.get("usage"))
         expect(receipt.get("ended_by") == by, what, receipt)
         nothing_left(place)
