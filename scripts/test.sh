@@ -73,7 +73,7 @@ if must "the build with sanitizers" scripts/build.sh asan; then
   # as an ordinary user too, only that is repeated of which an ordinary user's server has code of its
   # own: making namespaces, and the watch in place of control groups.
   run_ctest asan build/asan 'unit|sandbox' "${user_variants[@]}" \
-    -E 'victim: (bombs|paths_out|hoards|unseen_memory|unix_sockets|memory|neighbours|host_code|plain_git)|thousand_calls|killed_early|lingering|faults|everyday|(victim|doctor|refusals|lifetime|real_work|refused_unless|full_where|neighbour|nothing_remains|served|killed|protected).* as a user$'
+    -E 'victim: (bombs|paths_out|hoards|unseen_memory|unix_sockets|memory|neighbours|host_code|plain_git)|thousand_calls|killed_early|lingering|faults|everyday|(victim|doctor|refusals|lifetime|tier landlock: (real|refused|full|neighbour|nothing|served|killed|protected)).* as a user$'
   MAYFLY=build/asan/mayfly run_e2e e2e_asan dot "$(echo tests/e2e/{sdk_v2,stdio}.test.mjs)"
 fi
 
