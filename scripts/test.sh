@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# test.sh: builds and runs everything; goes on after a failure, and ends with the list of skips and
-# one line of counts. MAYFLY_TESTS_MUST_RUN=1 turns every skip into a failure.
+# test.sh: builds and runs everything; goes on after a failure, and ends with what was skipped, what
+# failed and one line of counts. MAYFLY_TESTS_MUST_RUN=1 turns every skip into a failure.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 umask 022  # the tests as an ordinary user must be able to read what is built here
@@ -69,9 +69,11 @@ fi
 section "address and undefined-behaviour sanitizers"
 if must "the build with sanitizers" scripts/build.sh asan; then
   # Each fork of an init with sanitizers costs some 20 ms: what forks by the thousand ran above. And a
-  # server that ends while a process of a call does not die lets go of memory on purpose.
+  # server that ends while a process of a call does not die lets go of memory on purpose. Of what runs
+  # as an ordinary user too, only that is repeated of which an ordinary user's server has code of its
+  # own: making namespaces, and the watch in place of control groups.
   run_ctest asan build/asan 'unit|sandbox' "${user_variants[@]}" \
-    -E 'victim: (bombs|paths_out|hoards|unseen_memory|unix_sockets|memory|neighbours|host_code|plain_git)|thousand_calls|killed_early|lingering|faults|everyday'
+    -E 'victim: (bombs|paths_out|hoards|unseen_memory|unix_sockets|memory|neighbours|host_code|plain_git)|thousand_calls|killed_early|lingering|faults|everyday|(victim|doctor|refusals|lifetime|tier landlock: (real|refused|full|neighbour|nothing|served|killed|protected)).* as a user$'
   MAYFLY=build/asan/mayfly run_e2e e2e_asan dot "$(echo tests/e2e/{sdk_v2,stdio}.test.mjs)"
 fi
 

@@ -25,7 +25,7 @@ export function temporaryDirectory(t) {
 }
 
 /** Waits until `condition` gives something, looking again and again; fails after `limit` ms. */
-export async function eventually(what, condition, limit = 5000) {
+export async function eventually(what, condition, limit = 30000) {
   const deadline = Date.now() + limit;
   for (;;) {
     const value = await condition();

@@ -2,7 +2,7 @@
 """lifetime.py [--no-sandbox-control] CASE: nothing outlives a call, however it, the server or the zygote ends.
 
 This process adopts the orphans of everything below it, so what is left behind becomes its child: a
-case passes once waitpid says that there is none. Waiting is on events, or polling with a bound of 10
+case passes once waitpid says that there is none. Waiting is on events, or polling with a bound of 60
 seconds; no result depends on how fast anything is. $MAYFLY is the server to test.
 
 With --no-sandbox-control something takes the place of `mayfly run` that starts the same command without
@@ -26,7 +26,7 @@ from attack import Failure, adopt_orphans, check_no_orphans, skip  # noqa: E402
 
 MAYFLY = os.environ.get("MAYFLY", "build/mayfly")
 CONTROL = "--no-sandbox-control" in sys.argv
-BOUND = 1 if CONTROL else 10
+BOUND = 1 if CONTROL else 60
 # Leaves all kinds of descendants, each of which would go on for long.
 FAMILY = ("(setsid sleep 1000 &) ; (setsid setsid sh -c 'trap \"\" TERM HUP INT; touch deep; sleep 1000' &) ; "
           "sleep 1000 & while [ ! -e deep ]; do sleep 0.01; done; rm deep; touch started; ")
@@ -399,7 +399,8 @@ def sleeper(server):
 
 def lingering(ground):
     server = Server(ground, "--max-calls", "1", "--max-queued", "0")
-    number = server.send("touch started; exec sleep 1000", timeout_ms=300, receipt="full")
+    # Time enough to freeze it first.
+    number = server.send("touch started; exec sleep 1000", timeout_ms=5000, receipt="full")
     ground.started()
     program = sleeper(server)
     with frozen(program):

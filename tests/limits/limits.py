@@ -163,7 +163,7 @@ def case_own_kill(ground):
 
 def case_forks(ground):
     bomb = "while True:\n  try: os.fork()\n  except OSError: pass\n"
-    receipt = call(ground, bomb, "--pids", "30", "--timeout-ms", "20000" if has_groups(ground) else "1500")
+    receipt = call(ground, bomb, "--pids", "30", "--timeout-ms", "60000" if has_groups(ground) else "1500")
     if has_groups(ground):
         expect_ended(receipt, "pids", "processes", 30)
         refused = [one for one in receipt["violations"] if one["operation"] == "fork"]

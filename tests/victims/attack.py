@@ -52,7 +52,7 @@ def adopt_orphans():
         raise Failure("prctl(PR_SET_CHILD_SUBREAPER)")
 
 
-def check_no_orphans(seconds=10):
+def check_no_orphans(seconds=60):
     """Waits until every process below us has ended; those that do not are the failure."""
     def too_late(*_):
         raise TimeoutError
@@ -452,7 +452,9 @@ def case_bombs(place):
         expect_held(place.run([program, kind], options=["--pids", "64"]))
     for kind in ("endless forks", "timers", "clinging"):
         receipt = place.run([program, kind], options=["--timeout-ms", "700"])
-        if receipt["ended_by"] != "timeout":
+        # A control group may have refused so many forks by then that it ends for these.
+        ends = ("timeout", "pids") if kind == "endless forks" else ("timeout",)
+        if receipt["ended_by"] not in ends:
             raise Failure(f"{kind}: ended by {receipt['ended_by']}, not by its time")
         check_no_orphans()
 

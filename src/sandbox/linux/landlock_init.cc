@@ -52,12 +52,15 @@ Status drop_privileges() {
   return sys::drop_capabilities();
 }
 
-// The kernel counts all processes of the user. The watch counts those of the call; this is so that
-// a fork bomb does not get far between two looks.
+// The kernel counts all processes of the user. The watch, or a control group, counts those of the
+// call; this is so that a fork bomb does not get far between two looks. It must not come before
+// them, also when other processes of the user start meanwhile: they end the call, this does not.
 std::uint64_t process_rlimit(const Limits& limits) {
+  constexpr std::uint64_t kMargin = 64;
   struct rlimit inherited {};
   ::getrlimit(RLIMIT_NPROC, &inherited);
-  return std::min<std::uint64_t>(inherited.rlim_max, tasks_of_this_user() + limits.processes);
+  return std::min<std::uint64_t>(inherited.rlim_max,
+                                 tasks_of_this_user() + limits.processes + kMargin);
 }
 
 Result<Ruleset> rules_of(const RootPlan& root, Started& started) {
