@@ -125,6 +125,18 @@ int reserves(char**) {
   return 0;
 }
 
+// How changing a mode went, by name and by descriptor, and the mode afterwards.
+int modes(char**) {
+  unlink("moded");
+  const int file = open("moded", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+  say(chmod("moded", 0640));
+  say(fchmod(file, 0644));
+  struct stat info {};
+  fstat(file, &info);
+  printf("%o\n", info.st_mode & 07777U);
+  return 0;
+}
+
 // The capabilities of this process, and of one that it starts.
 int capabilities(char**) {
   fflush(stdout);
@@ -184,6 +196,7 @@ int main(int argc, char** argv) {
   if (what == "connects") return connects(words);
   if (what == "outside") return outside(words);
   if (what == "reserves") return reserves(words);
+  if (what == "modes") return modes(words);
   if (what == "capabilities") return capabilities(words);
   if (what == "leave_behind") return leave_behind(words);
   if (what == "trace") return trace(words);

@@ -50,8 +50,12 @@ void same(const std::string& found, const std::string& wanted, const std::string
 class Sandbox {
  public:
   Sandbox(std::string workspace, const std::string& attempts)
-      : workspace_(std::move(workspace)), engine_(sandbox::make_engine({}, nullptr)) {
+      : workspace_(std::move(workspace)), engine_(sandbox::make_engine(options(), nullptr)) {
+    std::filesystem::create_directory(workspace_);
     std::filesystem::copy_file(attempts, workspace_ + "/attempts");
+    // Root's own would be shown by an idmapped mount, for which one tier has no mounts.
+    constexpr uid_t kSomebody = 21001;
+    if (::geteuid() == 0 && ::chown(workspace_.c_str(), kSomebody, kSomebody) < 0) std::exit(1);
     sandbox::Host host;
     host.user = sandbox::host_user(::geteuid());
     host.workspaces = {workspace_};
@@ -104,6 +108,12 @@ class Sandbox {
   }
 
  private:
+  sandbox::EngineOptions options() const {
+    sandbox::EngineOptions out;
+    out.state_root = workspace_ + ".state";
+    return out;
+  }
+
   std::string workspace_;
   std::unique_ptr<sandbox::Engine> engine_;
   Policy policy_;
@@ -400,14 +410,51 @@ void network(Sandbox& in) {
   }
 }
 
+// Run where no user namespace can be made: there init does these calls for the program.
+void landlock_tier(Sandbox& in) {
+  Policy usual = in.usual();
+  usual.weakest_tier = sandbox::Tier::kLandlock;
+  const Report report = in.run(usual, {"modes"});
+  check(report.tier == "landlock", "the tier is landlock");
+  same(Sandbox::lines(report), "0 0 644", "modes without a rule");
+  Policy policy = usual;
+  policy.syscalls.deny = rules({"chmod", "fchmod(arg1 & 4)"}, "deny");
+  const Report denied = in.run(policy, {"modes"});
+  same(Sandbox::lines(denied), "1 1 600", "modes with a rule");
+  const Violation* violation = find(denied, "fchmod");
+  check(violation != nullptr && violation->rule == "mine: syscalls.deny, /etc/mine.toml:2:9",
+        "the rule is named");
+  const auto refused = [&](const Policy& wider, const std::string& field) {
+    const auto started = in.start(wider, {"modes"});
+    const mayfly::Error error =
+        started ? started->setup_error.value_or(mayfly::Error{}) : started.error();
+    check(error.code == mayfly::ErrorCode::kHostCannotEnforce && error.field == field,
+          field + " is refused, not " + describe(error));
+  };
+  policy = usual;
+  policy.syscalls.danger_allow = rules({"chroot"}, "danger_allow");
+  refused(policy, "mine: syscalls.danger_allow");
+  policy = usual;
+  policy.capabilities = {"CAP_KILL"};
+  refused(policy, "capabilities.danger_keep");
+}
+
 const std::map<std::string, std::function<void(Sandbox&)>> kCases = {
-    {"conditions", conditions},     {"foreign_numbers", foreign_numbers},
-    {"connect", connect},           {"fallocate", fallocate},
-    {"allow_list", allow_list},     {"danger", danger},
-    {"receipts", receipts},         {"refused_rules", refused_rules},
-    {"capability", capability},     {"kept_from_host", kept_from_host},
-    {"tracing", tracing},           {"observe", observe},
-    {"requirements", requirements}, {"network", network},
+    {"conditions", conditions},
+    {"foreign_numbers", foreign_numbers},
+    {"connect", connect},
+    {"fallocate", fallocate},
+    {"allow_list", allow_list},
+    {"danger", danger},
+    {"receipts", receipts},
+    {"refused_rules", refused_rules},
+    {"capability", capability},
+    {"kept_from_host", kept_from_host},
+    {"tracing", tracing},
+    {"observe", observe},
+    {"requirements", requirements},
+    {"network", network},
+    {"landlock_tier", landlock_tier},
 };
 
 }  // namespace
@@ -415,12 +462,14 @@ const std::map<std::string, std::function<void(Sandbox&)>> kCases = {
 int main(int argc, char** argv) {
   if (const auto code = sandbox::helper_main(argc, argv)) return *code;
   if (argc != 3 || kCases.count(argv[2]) == 0) return 2;
-  std::string workspace = std::filesystem::temp_directory_path() / "rules-XXXXXX";
-  if (::mkdtemp(workspace.data()) == nullptr) return 1;
+  std::string directory = std::filesystem::temp_directory_path() / "rules-XXXXXX";
+  if (::mkdtemp(directory.data()) == nullptr) return 1;
+  // Others may pass through to what is theirs.
+  if (::chmod(directory.c_str(), 0711) < 0) return 1;
   {
-    Sandbox in(workspace, argv[1]);
+    Sandbox in(directory + "/work", argv[1]);
     kCases.at(argv[2])(in);
   }
-  std::filesystem::remove_all(workspace);
+  std::filesystem::remove_all(directory);
   return failures == 0 ? 0 : 1;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <set>
 
@@ -19,22 +20,28 @@ constexpr std::uint32_t kArchitectures[] = {SCMP_ARCH_X86_64, SCMP_ARCH_X86,    
                                             SCMP_ARCH_ARM,    SCMP_ARCH_PPC64LE, SCMP_ARCH_S390X,
                                             SCMP_ARCH_RISCV64};
 
-const SyscallGroup* find_group(std::string_view name) {
-  for (const SyscallGroup& group : allowed_groups()) {
-    if (group.name == name) return &group;
-  }
-  return nullptr;
-}
+// What the tables say of a call. A policy asks this for every call of theirs.
+struct Entry {
+  std::vector<std::string_view> groups;
+  bool whole = false;  // under whatever arguments
+};
 
-template <typename Names>
-bool has(const Names& names, std::string_view call) {
-  return std::any_of(names.begin(), names.end(), [call](const char* name) { return name == call; });
-}
-
-bool group_has(const SyscallGroup& group, std::string_view call) {
-  return has(group.supervised, call) ||
-         std::any_of(group.calls.begin(), group.calls.end(),
-                     [call](const AllowedCall& each) { return each.name == call; });
+const std::map<std::string_view, Entry>& entries() {
+  static const auto all = [] {
+    std::map<std::string_view, Entry> made;
+    const auto add = [&made](const char* call, const SyscallGroup& group, bool whole) {
+      Entry& entry = made[call];
+      const bool known = !entry.groups.empty() && entry.groups.back() == group.name;
+      if (!known) entry.groups.emplace_back(group.name);
+      entry.whole = entry.whole || whole;
+    };
+    for (const SyscallGroup& group : allowed_groups()) {
+      for (const AllowedCall& call : group.calls) add(call.name, group, call.rules.empty());
+      for (const char* call : group.supervised) add(call, group, true);
+    }
+    return made;
+  }();
+  return all;
 }
 
 }  // namespace
@@ -71,33 +78,26 @@ std::vector<std::string> syscall_groups() {
   return names;
 }
 
-std::vector<std::string> calls_of_group(std::string_view name) {
-  std::set<std::string> calls;
-  if (const SyscallGroup* group = find_group(name)) {
-    for (const AllowedCall& call : group->calls) calls.insert(call.name);
-    for (const char* call : group->supervised) calls.insert(call);
+std::vector<std::string> calls_of_group(std::string_view group) {
+  std::vector<std::string> calls;
+  for (const auto& [call, entry] : entries()) {
+    if (is_in_group(group, call)) calls.emplace_back(call);
   }
-  return {calls.begin(), calls.end()};
+  return calls;
 }
 
-bool is_in_group(std::string_view name, std::string_view call) {
-  const SyscallGroup* group = find_group(name);
-  return group != nullptr && group_has(*group, call);
+bool is_in_group(std::string_view group, std::string_view call) {
+  const auto found = entries().find(call);
+  if (found == entries().end()) return false;
+  const auto& groups = found->second.groups;
+  return std::find(groups.begin(), groups.end(), group) != groups.end();
 }
 
-bool is_in_tables(std::string_view call) {
-  const auto& groups = allowed_groups();
-  return std::any_of(groups.begin(), groups.end(),
-                     [call](const SyscallGroup& group) { return group_has(group, call); });
-}
+bool is_in_tables(std::string_view call) { return entries().count(call) != 0; }
 
 bool has_conditions_in_tables(std::string_view call) {
-  for (const SyscallGroup& group : allowed_groups()) {
-    for (const AllowedCall& each : group.calls) {
-      if (each.name == call && each.rules.empty()) return false;
-    }
-  }
-  return !has(supervised_calls(), call);
+  const auto found = entries().find(call);
+  return found != entries().end() && !found->second.whole;
 }
 
 }  // namespace mayfly::sandbox
