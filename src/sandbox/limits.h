@@ -8,12 +8,12 @@ namespace mayfly::sandbox {
 
 // What a sandbox may use. Every value is a ceiling; a caller may only lower it.
 struct Limits {
-  milliseconds wall{10 * 60 * 1000};      // TERM at this age, KILL `kill_grace` later
-  milliseconds job_wall{60 * 60 * 1000};  // the same for a call that became a job
-  milliseconds cpu{0};                    // CPU time, all processes together; 0: no limit
-  std::uint64_t cpu_percent = 0;          // share of CPU, 100 is one core; 0: no limit
-  std::uint64_t memory_bytes = 0;  // all processes together
-  std::uint64_t processes = 1024;  // processes and threads together
+  milliseconds wall{10 * 60 * 1000};       // TERM at this age, KILL `kill_grace` later
+  milliseconds job_wall{60 * 60 * 1000};   // the same for a call that became a job
+  milliseconds cpu{0};                     // CPU time, all processes together; 0: no limit
+  std::uint64_t cpu_percent = 0;           // share of CPU, 100 is one core; 0: no limit
+  std::uint64_t memory_bytes = 0;          // all processes together
+  std::uint64_t processes = 1024;          // processes and threads together
   std::uint64_t open_files = 65536;        // a process; lowered to the host's hard limit
   std::uint64_t file_bytes = 16ULL << 30;  // one file
   // Written by all processes together, to the workspace, caches and temporary files.

@@ -374,15 +374,17 @@ Codec<HostRule> host_rule_codec() {
   return out;
 }
 
-Codec<SyscallRule> syscall_rule_codec() {
+Codec<SyscallRule> syscall_rule_codec(SyscallList list) {
   Codec<SyscallRule> out;
   out.type = "system call rule";
   out.schema = kTextSchema;
-  out.read = [](const Node& node) -> Reading<SyscallRule> {
+  out.read = [list](const Node& node) -> Reading<SyscallRule> {
     auto text = text_of(node);
     if (!text) return tl::unexpected<Complaint>(text.error());
     auto rule = parse_syscall_rule(*text);
     if (!rule) return complain(rule.error());
+    const Status fine = check_syscall_rule(list, *rule);
+    if (!fine) return complain(fine.error());
     return *std::move(rule);
   };
   out.write = [](const SyscallRule& rule) { return quoted(rule.text); };

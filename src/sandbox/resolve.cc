@@ -154,6 +154,7 @@ class Resolver {
     set_environment();
     set_limits();
     set_rules();
+    TRY(check_syscalls(policy_.syscalls));
     std::stable_sort(policy_.mounts.begin(), policy_.mounts.end(),
                      [](const auto& a, const auto& b) { return a.destination < b.destination; });
     return std::move(policy_);
