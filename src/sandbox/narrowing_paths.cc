@@ -11,8 +11,7 @@
 // ask both at the boundaries of both. That is complete for literal rules. It is for patterns too,
 // since inner has all of outer's and what matches one is covered with everything below it.
 //
-// Links are in the answers: each policy's are followed, and inner has none that outer has not, so
-// that whatever can be reached over one is compared at its own path.
+// What inner reaches over one of its links it reaches without, so both are asked where those lead.
 namespace mayfly::sandbox::narrowing {
 namespace {
 
@@ -86,20 +85,24 @@ void compare_answers(const Policy& inner, const Policy& outer, Findings& found) 
   const PathView inside(inner, caches);
   const PathView outside(outer, caches);
   std::set<std::string> paths;
-  for (const std::string& path : inside.boundaries()) paths.insert(path);
-  for (const std::string& path : outside.boundaries()) paths.insert(path);
-  std::vector<std::pair<std::string, std::string>> told;  // path, place of inner's rule
+  for (const PathView* view : {&inside, &outside}) {
+    for (const std::string& path : view->boundaries()) {
+      if (const auto resolved = inside.resolved(path)) paths.insert(*resolved);
+    }
+  }
+  std::vector<std::pair<std::string, PathAnswer>> told;
   for (const std::string& path : paths) {
     const PathAnswer in = inside.look_up(path);
     const PathAnswer out = outside.look_up(path);
     if (!widens(in, out)) continue;
-    const std::string what = name_of(inner, path, in, out);
-    // One rule is told once, not again for every place below it.
+    // The rest of what was told already: the same source with no more access.
     const bool known = std::any_of(told.begin(), told.end(), [&](const auto& each) {
-      return each.second == in.place && is_within(path, each.first);
+      const auto& [above, answer] = each;
+      return is_within(path, above) && in.access <= answer.access &&
+             in.source == answer.source + path.substr(above.size());
     });
-    if (!known) found.add(what, message_of(in, out), in.at);
-    told.emplace_back(path, in.place);
+    if (!known) found.add(name_of(inner, path, in, out), message_of(in, out), in.at);
+    told.emplace_back(path, in);
   }
 }
 

@@ -63,9 +63,7 @@ PathView::PathView(const Policy& policy, Caches caches) : policy_(policy) {
   add_rules(caches);
   add_links();
   for (const CoverRule& cover : policy.covers) {
-    std::string path = cover.path;
-    if (!is_pattern(path)) resolve(path);
-    covers_.emplace_back(std::move(path), &cover);
+    covers_.emplace_back(is_pattern(cover.path) ? cover.path : behind_links(cover.path), &cover);
   }
 }
 
@@ -141,7 +139,11 @@ void PathView::add_links() {
   // What is mounted over a link is there instead.
   std::erase_if(links_, [this](const auto& link) { return is_placed(link.first); });
   // What is put behind a link lands where that leads.
-  for (Place& place : places_) resolve(place.path);
+  for (Place& place : places_) place.path = behind_links(place.path);
+}
+
+std::string PathView::behind_links(const std::string& path) const {
+  return resolved(path).value_or(path);
 }
 
 // Whether `path` lies in something that is mounted.
@@ -151,19 +153,19 @@ bool PathView::is_placed(const std::string& path) const {
   });
 }
 
-bool PathView::resolve(std::string& path) const {
-  path = normal(path);
+std::optional<std::string> PathView::resolved(const std::string& asked) const {
+  std::string path = normal(asked);
   for (int followed = 0; followed <= kMostLinks; ++followed) {
     const auto link = std::find_if(links_.begin(), links_.end(), [&path](const auto& each) {
       return is_within(path, each.first);
     });
-    if (link == links_.end()) return true;
+    if (link == links_.end()) return path;
     const auto& [at, target] = *link;
     const std::string from = at.substr(0, at.rfind('/'));
     const std::string whole = target.starts_with('/') ? target : from + "/" + target;
     path = normal(whole + "/" + below(path, at));
   }
-  return false;
+  return std::nullopt;
 }
 
 const PathView::Place& PathView::place_of(const std::string& path) const {
@@ -195,8 +197,9 @@ const CoverRule* PathView::cover_of(const std::string& path, const Place& place)
 }
 
 PathAnswer PathView::look_up(const std::string& asked) const {
-  std::string path = asked;
-  if (!resolve(path)) return {};
+  const std::optional<std::string> found = resolved(asked);
+  if (!found) return {};
+  const std::string& path = *found;
   const Place& place = place_of(path);
   if (const CoverRule* cover = cover_of(path, place)) {
     const bool denied = cover->kind == CoverKind::kDeny;
@@ -239,18 +242,15 @@ PathAnswer PathView::look_up(const std::string& asked) const {
 std::vector<std::string> PathView::boundaries() const {
   std::vector<std::string> out;
   for (const Place& place : places_) out.push_back(place.path);
-  for (const auto& [path, target] : links_) out.push_back(path);
   for (const auto& [path, cover] : covers_) {
-    if (is_pattern(cover->path)) continue;
-    out.push_back(path);
-    out.push_back(cover->path);
+    if (!is_pattern(cover->path)) out.push_back(path);
   }
   for (const MountRule& rule : policy_.mounts) {
     for (const Workspace& workspace : policy_.workspaces) {
       for (const std::string& directory : policy_.protected_directories) {
         const std::string whole = workspace.path + "/" + directory;
         if (!is_within(whole, rule.source)) continue;
-        out.push_back(joined(rule.destination, below(whole, rule.source)));
+        out.push_back(behind_links(joined(rule.destination, below(whole, rule.source))));
       }
     }
   }

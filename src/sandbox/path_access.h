@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,8 +49,12 @@ class PathView {
   // most 40; links that the host's directories have are not known here.
   PathAnswer look_up(const std::string& path) const;
 
-  // Every path at which the answer may change but for patterns: between one of these and the next
-  // one below, the answer is the same, with the rest of the path added to the source.
+  // Where the links that are known here lead; none for a circle.
+  std::optional<std::string> resolved(const std::string& path) const;
+
+  // Every path at which the answer may change but for patterns, with links followed: between one of
+  // these and the next one below, the answer is the same, with the rest of the path added to the
+  // source.
   std::vector<std::string> boundaries() const;
 
  private:
@@ -63,7 +68,7 @@ class PathView {
   void add_rules(Caches caches);
   void add_links();
   bool is_placed(const std::string& path) const;
-  bool resolve(std::string& path) const;
+  std::string behind_links(const std::string& path) const;
   const Place& place_of(const std::string& path) const;
   const CoverRule* cover_of(const std::string& path, const Place& place) const;
 
