@@ -110,16 +110,13 @@ void compare_protection(const Policy& inner, const Policy& outer, Findings& foun
   }
 }
 
-// Whether `shorter` has only entries of `longer`, in the same order.
+// Whether PATH has only entries of `longer`. Their order is the search for toolchains' own: without
+// them the system's directories come first, and all of them may be run by their whole path anyway.
 bool is_part_of_path(const std::string& shorter, const std::string& longer) {
   const std::vector<std::string> all = text::split(longer, ':');
-  auto from = all.begin();
-  for (const std::string& entry : text::split(shorter, ':')) {
-    from = std::find(from, all.end(), entry);
-    if (from == all.end()) return false;
-    ++from;
-  }
-  return true;
+  const std::vector<std::string> entries = text::split(shorter, ':');
+  return std::all_of(entries.begin(), entries.end(),
+                     [&all](const std::string& entry) { return has(all, entry); });
 }
 
 void compare_environment(const Policy& inner, const Policy& outer, Findings& found) {

@@ -24,14 +24,14 @@ struct Widening {
 // - Paths: for each path a program finds nothing of the host, or the same source with no more
 //   access (nothing < read < write). Memory of the call shows nothing of the host, so it counts as
 //   nothing. What it takes is compared by itself: a tmpfs may be as large as outer's there, or as
-//   outer's /tmp (limits.tmp), and there are no more of them than outer has, or 16. All of it counts
-//   as memory of the call as well.
+//   outer's /tmp (limits.tmp), and there are no more of them than outer has, or 16. All of it
+//   counts as memory of the call as well.
 // - Patterns cannot be compared path by path: outer's must be in inner as they are, or below
 //   something that inner denies.
 // - Network, system calls: whatever inner's rules match is matched by outer's.
 // - Limits: none is raised; 0 is none where the engines take it so.
 // - What inner may only take away: variables, capabilities, links, workspaces, danger_unprotect,
-//   observe.ignore. PATH may lose directories.
+//   observe.ignore. PATH may lose directories, and have them in another order.
 // - What inner may only add: protect, requires, denials.
 // - Who the sandbox is has no order: it stays the same.
 std::vector<Widening> widenings(const Policy& inner, const Policy& outer);

@@ -14,6 +14,9 @@ constexpr int kMostLinks = 40;
 constexpr const char* kSandboxRule = "sandbox";
 
 std::string normal(const std::string& path) {
+  const bool is_so = path.size() > 1 && path.front() == '/' && path.back() != '/' &&
+                     path.find("//") == std::string::npos && path.find("/.") == std::string::npos;
+  if (is_so) return path;
   std::string out = std::filesystem::path(path).lexically_normal().string();
   // Two slashes in front are a root of its own to some libraries.
   out.erase(0, std::min(out.find_first_not_of('/'), out.size()));
