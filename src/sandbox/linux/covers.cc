@@ -67,15 +67,6 @@ Result<OwnedFd> find_and_pin(const std::string& path) {
   }
 }
 
-// A link that matched. One to a directory that holds it leads nowhere new.
-Status cover_link(const std::string& link, CoverKind kind) {
-  const auto found = open_in_tree(link, Links::kFollow);
-  if (!found && is_absent(found.error())) return {};
-  if (!found) return fail(found.error());
-  if (is_within(link, TRY(path_in_tree(found->get())))) return {};
-  return cover(link, kind);
-}
-
 }  // namespace
 
 Status make_blanks() {
@@ -91,6 +82,10 @@ Status make_blanks() {
 Status cover(const std::string& path, CoverKind kind) {
   const OwnedFd found = TRY(find_and_pin(path));
   if (!found.valid()) return {};
+  // A link to a directory that holds it leads nowhere new, and without the directory there would be
+  // nothing left.
+  const std::string real = TRY(path_in_tree(found.get()));
+  if (real != path && is_within(path, real)) return {};
   return put_blank(found.get(), kind);
 }
 
@@ -118,8 +113,8 @@ Status cover_matches(const CallOp& op) {
     error.field = std::string("filesystem.") + to_string(kind);
     return fail(std::move(error));
   }
-  for (const Match& match : *found) {
-    TRY(match.link ? cover_link(match.path, kind) : cover(match.path, kind));
+  for (const std::string& match : *found) {
+    TRY(cover(match, kind));
   }
   return {};
 }

@@ -13,8 +13,8 @@ inline constexpr const char* kBlanks = "/blank";
 Status make_blanks();
 
 // Puts an empty file or directory, or one that nobody can open, over `path` in the tree. A link is
-// followed inside the tree. Directories above it that a sandbox may write to become mount points,
-// also if `path` itself is absent, which is no error.
+// followed inside the tree, unless to a directory that holds it. Directories above it that a
+// sandbox may write to become mount points, also if `path` itself is absent, which is no error.
 Status cover(const std::string& path, CoverKind kind);
 
 // Covers a directory with a file system in memory of its own, in which mount points can be made

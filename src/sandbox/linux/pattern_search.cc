@@ -30,7 +30,7 @@ class Search {
  public:
   explicit Search(const std::string& pattern) : pattern_text_(pattern), pattern_(pattern) {}
 
-  Result<std::vector<Match>> run() {
+  Result<std::vector<std::string>> run() {
     const std::string top = fixed_directory(pattern_text_);
     auto opened = open_top(top);
     if (!opened) {
@@ -68,9 +68,9 @@ class Search {
         "that holds all of them");
   }
 
-  Status add(const std::string& path, bool link = false) {
+  Status add(const std::string& path) {
     if (found_.size() == kMostMatches) return fail(too_many(kMostMatches, "paths match"));
-    found_.push_back({path, link});
+    found_.push_back(path);
     return {};
   }
 
@@ -94,7 +94,7 @@ class Search {
                  const PathPattern::Progress& progress, int depth) {
     if (is_kernels(path)) return {};
     const PathPattern::Progress here = pattern_.step(progress, entry.name);
-    if (here.complete()) return add(path, entry.type == DT_LNK);
+    if (here.complete()) return add(path);
     if (entry.type != DT_DIR || !here.open()) return {};
     const auto below = sys::openat(above, entry.name, O_PATH | O_DIRECTORY | O_NOFOLLOW);
     if (!below) return gone_or_failed(below.error());
@@ -140,12 +140,12 @@ class Search {
   const PathPattern pattern_;
   std::string top_;  // where the fixed directory really is
   std::size_t entries_ = 0;
-  std::vector<Match> found_;
+  std::vector<std::string> found_;
 };
 
 }  // namespace
 
-Result<std::vector<Match>> find_in_tree(const std::string& pattern) {
+Result<std::vector<std::string>> find_in_tree(const std::string& pattern) {
   return Search(pattern).run();
 }
 

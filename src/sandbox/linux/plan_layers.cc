@@ -1,6 +1,7 @@
 #include "sandbox/linux/plan_layers.h"
 
 #include <algorithm>
+#include <filesystem>
 
 namespace mayfly::sandbox {
 namespace {
@@ -14,19 +15,20 @@ std::string field_of(const CoverRule& cover) {
   return std::string("filesystem.") + to_string(cover.kind);
 }
 
-// Whether `cover` takes `path` away with all that is mounted there. One that hides by name leaves
-// what is mounted below.
+bool is_match(const CoverRule& cover, const std::string& path) {
+  if (!is_pattern(cover.path)) return cover.path == path;
+  return path != fixed_directory(cover.path) && matches(cover.path, path);
+}
+
+// Whether `cover` takes away what is mounted at `path` because of a directory above. One that hides
+// by name leaves what is mounted below.
 bool takes_away(const CoverRule& cover, const std::string& path) {
-  if (!is_pattern(cover.path)) {
-    return cover.kind == CoverKind::kDeny && is_within(path, cover.path);
+  const bool reaches_down = is_pattern(cover.path) || cover.kind == CoverKind::kDeny;
+  for (std::size_t end = path.rfind('/'); reaches_down && end != 0;
+       end = path.rfind('/', end - 1)) {
+    if (is_match(cover, path.substr(0, end))) return true;
   }
-  const std::string fixed = fixed_directory(cover.path);
-  for (std::string at = path; at.size() > fixed.size() && is_within(at, fixed);
-       at.resize(std::max<std::size_t>(at.rfind('/'), 1))) {
-    if (matches(cover.path, at)) return true;
-    if (at.rfind('/') == 0) break;
-  }
-  return false;
+  return reaches_down && path != "/" && is_match(cover, "/");
 }
 
 bool is_kernels(const std::string& path) {
@@ -42,8 +44,7 @@ Status check_cover(const Policy& policy, const CoverRule& cover) {
     return fail(refuse(field_of(cover), cover.path, "no sandbox can be without " + top, kRemedy));
   }
   for (const Workspace& workspace : policy.workspaces) {
-    const bool hides_it = !pattern && cover.path == workspace.path;
-    if (!hides_it && !takes_away(cover, workspace.path)) continue;
+    if (!is_match(cover, workspace.path) && !takes_away(cover, workspace.path)) continue;
     return fail(refuse(field_of(cover), cover.path, "it takes away the workspace " + workspace.path,
                        kRemedy));
   }
@@ -53,6 +54,18 @@ Status check_cover(const Policy& policy, const CoverRule& cover) {
 Status check_place(const std::string& field, const std::string& path) {
   if (path != "/" && path != "/dev" && !is_within(path, "/proc")) return {};
   return fail(refuse(field, path, "nothing can be put there", "Name another place"));
+}
+
+// Where a covered link leads now. A sandbox that may change the link does not get at that by doing
+// so, as long as the plan is in use. Empty for what is no link or cannot be told.
+std::string real_path_of(const Policy& policy, const CoverRule& cover) {
+  std::error_code error;
+  const std::string real = std::filesystem::canonical(cover.path, error).string();
+  if (error || real == cover.path || is_pattern(cover.path)) return "";
+  const bool needed = is_kernels(real) || is_within(cover.path, real) ||
+                      std::any_of(policy.workspaces.begin(), policy.workspaces.end(),
+                                  [&real](const Workspace& w) { return is_within(w.path, real); });
+  return needed ? "" : real;
 }
 
 std::vector<Layer> all_layers(const Policy& policy, const Surroundings& surroundings) {
@@ -93,6 +106,8 @@ std::vector<Layer> all_layers(const Policy& policy, const Surroundings& surround
   for (const CoverRule& cover : policy.covers) {
     if (cover.kind != CoverKind::kHide || is_pattern(cover.path)) continue;
     layers.push_back({.kind = LayerKind::kHide, .path = cover.path});
+    const std::string real = real_path_of(policy, cover);
+    if (!real.empty()) layers.push_back({.kind = LayerKind::kHide, .path = real});
   }
   return layers;
 }
@@ -124,6 +139,7 @@ class Arrangement {
     layer.every_call = layer.kind != LayerKind::kMount;
     if (layer.around >= 0) {
       Layer& outer = layers_[std::size_t(layer.around)];
+      if (layer.kind == LayerKind::kHide && outer.kind == LayerKind::kHide) return;
       if (layer.kind == LayerKind::kMount && is_part(layer, outer) && in_workspace(layer)) {
         const bool same = layer.mount.access == access_of(outer);
         if (same) return;
@@ -156,6 +172,17 @@ class Arrangement {
 };
 
 }  // namespace
+
+std::vector<std::string> denied_paths(const Policy& policy) {
+  std::vector<std::string> paths;
+  for (const CoverRule& cover : policy.covers) {
+    if (cover.kind != CoverKind::kDeny || is_pattern(cover.path)) continue;
+    paths.push_back(cover.path);
+    const std::string real = real_path_of(policy, cover);
+    if (!real.empty()) paths.push_back(real);
+  }
+  return paths;
+}
 
 Result<std::vector<Layer>> layers_of(const Policy& policy, const Surroundings& surroundings) {
   for (const CoverRule& cover : policy.covers) TRY(check_cover(policy, cover));

@@ -38,5 +38,7 @@ struct Layer {
 // left out, and so is what changes nothing. E2001 for a rule that takes away a workspace or what
 // every sandbox needs.
 Result<std::vector<Layer>> layers_of(const Policy& policy, const Surroundings& surroundings);
+// What Policy::covers denies by name, and where links among it lead.
+std::vector<std::string> denied_paths(const Policy& policy);
 
 }  // namespace mayfly::sandbox

@@ -253,16 +253,17 @@ void RootPlanner::add_covers() {
   }
   // What is hidden is not to be searched, and what is denied is denied where it would be hidden.
   for (const CoverKind kind : {CoverKind::kHide, CoverKind::kDeny}) {
-    for (const CoverRule& cover : policy_.covers) {
-      if (cover.kind != kind) continue;
-      if (is_pattern(cover.path)) {
-        plan_.call_ops.push_back({.kind = CallOpKind::kMatches,
-                                  .target = fixed_directory(cover.path),
-                                  .text = cover.path,
-                                  .mode = static_cast<std::uint32_t>(kind)});
-      } else if (kind == CoverKind::kDeny) {
-        plan_.call_ops.push_back({.kind = CallOpKind::kDeny, .target = cover.path});
+    if (kind == CoverKind::kDeny) {
+      for (const std::string& path : denied_paths(policy_)) {
+        plan_.call_ops.push_back({.kind = CallOpKind::kDeny, .target = path});
       }
+    }
+    for (const CoverRule& cover : policy_.covers) {
+      if (cover.kind != kind || !is_pattern(cover.path)) continue;
+      plan_.call_ops.push_back({.kind = CallOpKind::kMatches,
+                                .target = fixed_directory(cover.path),
+                                .text = cover.path,
+                                .mode = static_cast<std::uint32_t>(kind)});
     }
   }
 }
