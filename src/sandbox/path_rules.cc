@@ -72,6 +72,17 @@ bool component_matches(std::string_view pattern, std::string_view name) {
   return p == pattern.size();
 }
 
+bool has_wildcard(std::string_view component) {
+  for (std::size_t i = 0; i < component.size(); ++i) {
+    if (component[i] == '\\') {
+      ++i;
+    } else if (component[i] == '*' || component[i] == '?' || component[i] == '[') {
+      return true;
+    }
+  }
+  return false;
+}
+
 std::string unescaped(std::string_view component) {
   std::string out;
   for (std::size_t i = 0; i < component.size(); ++i) {
@@ -104,7 +115,7 @@ std::string fixed_directory(std::string_view pattern) {
   const std::vector<std::string> parts = text::split(pattern, '/');
   for (std::size_t i = 1; i + 1 < parts.size(); ++i) {
     const std::string& part = parts[i];
-    if (part.find_first_of("*?[") != std::string::npos) break;
+    if (has_wildcard(part)) break;
     out += "/" + unescaped(part);
   }
   return out.empty() ? "/" : out;

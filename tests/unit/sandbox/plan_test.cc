@@ -105,7 +105,7 @@ TEST_CASE("of nested rules the outer one is mounted first, whatever their order"
   policy.tmpfs = {{"/srv/own", 1 << 20, "test: tmpfs"}};
   CHECK(calls_of(policy) ==
         "call  proc /proc\n"
-        "call  tmpfs /dev/shm of 64 MiB\n"
+        "call  tmpfs /dev/shm of 1 GiB\n"
         "call  tmpfs /home/alice of 1 GiB\n"
         "call  hide /srv of 1 MiB\n"
         "call  tmpfs /srv/own of 1 MiB : test: tmpfs\n"
