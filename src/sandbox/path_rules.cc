@@ -72,28 +72,15 @@ bool component_matches(std::string_view pattern, std::string_view name) {
   return p == pattern.size();
 }
 
-// "**" as "*" above, for whole components.
-bool path_matches(const std::vector<std::string>& pattern, const std::vector<std::string>& path) {
-  std::size_t p = 0;
-  std::size_t n = 0;
-  std::size_t star = std::string::npos;
-  std::size_t star_path = 0;
-  while (n < path.size()) {
-    if (p < pattern.size() && pattern[p] == "**") {
-      star = p++;
-      star_path = n;
-    } else if (p < pattern.size() && component_matches(pattern[p], path[n])) {
-      ++p;
-      ++n;
-    } else if (star != std::string::npos) {
-      p = star + 1;
-      n = ++star_path;
-    } else {
-      return false;
+bool has_wildcard(std::string_view component) {
+  for (std::size_t i = 0; i < component.size(); ++i) {
+    if (component[i] == '\\') {
+      ++i;
+    } else if (component[i] == '*' || component[i] == '?' || component[i] == '[') {
+      return true;
     }
   }
-  while (p < pattern.size() && pattern[p] == "**") ++p;
-  return p == pattern.size();
+  return false;
 }
 
 std::string unescaped(std::string_view component) {
@@ -105,6 +92,12 @@ std::string unescaped(std::string_view component) {
   return out;
 }
 
+std::vector<std::string> components_of(std::string_view path) {
+  std::vector<std::string> components = text::split(path, '/');
+  std::erase(components, "");
+  return components;
+}
+
 }  // namespace
 
 const char* to_string(CoverKind kind) { return kind == CoverKind::kHide ? "hide" : "deny"; }
@@ -114,7 +107,7 @@ bool is_pattern(std::string_view path) {
 }
 
 bool matches(std::string_view pattern, std::string_view path) {
-  return path_matches(text::split(pattern, '/'), text::split(path, '/'));
+  return PathPattern(pattern).follow(path).complete();
 }
 
 std::string fixed_directory(std::string_view pattern) {
@@ -122,10 +115,54 @@ std::string fixed_directory(std::string_view pattern) {
   const std::vector<std::string> parts = text::split(pattern, '/');
   for (std::size_t i = 1; i + 1 < parts.size(); ++i) {
     const std::string& part = parts[i];
-    if (part.find_first_of("*?[") != std::string::npos) break;
+    if (has_wildcard(part)) break;
     out += "/" + unescaped(part);
   }
   return out.empty() ? "/" : out;
+}
+
+PathPattern::PathPattern(std::string_view pattern) : components_(components_of(pattern)) {}
+
+bool PathPattern::Progress::complete() const { return reached_.back() != 0; }
+
+bool PathPattern::Progress::open() const {
+  return std::find(reached_.begin(), reached_.end() - 1, 1) != reached_.end() - 1;
+}
+
+// "**" may stand for nothing.
+void PathPattern::skip_any(Progress& progress) const {
+  for (std::size_t i = 0; i < components_.size(); ++i) {
+    if (progress.reached_[i] != 0 && components_[i] == "**") progress.reached_[i + 1] = 1;
+  }
+}
+
+PathPattern::Progress PathPattern::start() const {
+  Progress progress;
+  progress.reached_.assign(components_.size() + 1, 0);
+  progress.reached_.front() = 1;
+  skip_any(progress);
+  return progress;
+}
+
+PathPattern::Progress PathPattern::step(const Progress& from, std::string_view name) const {
+  Progress progress;
+  progress.reached_.assign(components_.size() + 1, 0);
+  for (std::size_t i = 0; i < components_.size(); ++i) {
+    if (from.reached_[i] == 0) continue;
+    if (components_[i] == "**") {
+      progress.reached_[i] = 1;
+    } else if (component_matches(components_[i], name)) {
+      progress.reached_[i + 1] = 1;
+    }
+  }
+  skip_any(progress);
+  return progress;
+}
+
+PathPattern::Progress PathPattern::follow(std::string_view path) const {
+  Progress progress = start();
+  for (const std::string& name : components_of(path)) progress = step(progress, name);
+  return progress;
 }
 
 std::vector<std::string> find_matches(const std::string& pattern) {

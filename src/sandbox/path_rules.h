@@ -40,9 +40,9 @@ struct TmpfsRule {
 };
 
 // Patterns: "*" is any run of characters but '/', "?" one of them, "[abc]" and "[a-z]" one of a
-// set,
-// "[!a]" one not in it, "**" as a whole component any number of components, none included. '\'
-// takes the next character as it is. A leading dot is nothing special.
+// set, "[!a]" one not in it, "**" as a whole component any number of components, none included. '\'
+// takes the next character as it is. A leading dot is nothing special. A cover that is a pattern
+// covers what matches with everything below it, more specific mounts included.
 bool is_pattern(std::string_view path);
 // Whether `path` itself matches (what is below a match is not asked for).
 bool matches(std::string_view pattern, std::string_view path);
@@ -51,5 +51,34 @@ bool matches(std::string_view pattern, std::string_view path);
 std::vector<std::string> find_matches(const std::string& pattern);
 // The longest directory above everything that can match: "/w" for "/w/**/.env".
 std::string fixed_directory(std::string_view pattern);
+
+// A pattern against paths that are known one component at a time, as a walk finds them. Time and
+// memory are the pattern's length for each component, whatever the names are.
+class PathPattern {
+ public:
+  explicit PathPattern(std::string_view pattern);
+
+  // How much of the pattern the components so far may stand for.
+  class Progress {
+   public:
+    // They are a match.
+    bool complete() const;
+    // Something below them may be one.
+    bool open() const;
+
+   private:
+    friend class PathPattern;
+    std::vector<char> reached_;  // [n]: the first n components of the pattern are used up
+  };
+  Progress start() const;  // at "/"
+  Progress step(const Progress& from, std::string_view name) const;
+  // After all components of `path`, which is absolute and normal.
+  Progress follow(std::string_view path) const;
+
+ private:
+  void skip_any(Progress& progress) const;
+
+  std::vector<std::string> components_;
+};
 
 }  // namespace mayfly::sandbox

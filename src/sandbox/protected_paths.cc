@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -73,6 +74,11 @@ Result<std::unique_ptr<ProtectedPaths>> ProtectedPaths::open(const Workspace& wo
 
 Workplace ProtectedPaths::place(DirectoryBind bind) const {
   return workplace_of(workspace_, directory_.get(), bind);
+}
+
+bool ProtectedPaths::is_excluded(const std::string& path) const {
+  return std::find(options_.excluded.begin(), options_.excluded.end(), path) !=
+         options_.excluded.end();
 }
 
 Status ProtectedPaths::call_started() {
@@ -206,10 +212,10 @@ void ProtectedPaths::remember() {
   ProtectionSnapshot now;
   for (const std::string& path : protected_directories()) {
     // .git/hooks belongs to its repository's state.
-    if (path != ".git/hooks") look(bound, before_.common, now.common, path);
+    if (path != ".git/hooks" && !is_excluded(path)) look(bound, before_.common, now.common, path);
   }
   for (const std::string& path : protected_files()) {
-    look(compared, before_.common, now.common, path);
+    if (!is_excluded(path)) look(compared, before_.common, now.common, path);
   }
   for (const std::string& path : options_.additional) {
     look(compared, before_.named, now.named, path);
@@ -236,10 +242,10 @@ void ProtectedPaths::add_missing() {
     unwritten_ = true;
   };
   for (const std::string& path : protected_directories()) {
-    if (path != ".git/hooks") add(before_.common, options_.bind, path);
+    if (path != ".git/hooks" && !is_excluded(path)) add(before_.common, options_.bind, path);
   }
   for (const std::string& path : protected_files()) {
-    add(before_.common, DirectoryBind::kNone, path);
+    if (!is_excluded(path)) add(before_.common, DirectoryBind::kNone, path);
   }
   for (const std::string& path : options_.additional) {
     add(before_.named, DirectoryBind::kNone, path);
@@ -251,7 +257,8 @@ std::vector<HostCodeFinding> ProtectedPaths::settle(DirectoryBind bind) {
   const Workplace bound = place(bind);
   const Workplace compared = place(DirectoryBind::kNone);
   for (const auto& [path, before] : before_.common) {
-    settle_guarded(bound, path, before, "", findings);
+    // Another server may protect more than this one.
+    if (!is_excluded(path)) settle_guarded(bound, path, before, "", findings);
   }
   for (const auto& [path, before] : before_.named) {
     settle_guarded(compared, path, before, "", findings);

@@ -57,6 +57,9 @@ class ProtectedPaths {
     DirectoryBind bind = DirectoryBind::kInForce;
     // More paths to protect, relative to the workspace; compared file by file, never assumed bound.
     std::vector<std::string> additional;
+    // Of protected_directories() and protected_files(): those that the operator leaves to
+    // sandboxes.
+    std::vector<std::string> excluded{};
     RepositoryScan::Limits scan{};
     // Absolute, this user's own, outside of every workspace; created if missing (the record holds
     // the content of protected files). Empty: other servers are not known, and a crash leaves what
@@ -100,6 +103,7 @@ class ProtectedPaths {
   std::vector<HostCodeFinding> settle(DirectoryBind bind);
   void settle_repositories(DirectoryBind bind, std::vector<HostCodeFinding>& findings);
   Workplace place(DirectoryBind bind) const;
+  bool is_excluded(const std::string& path) const;
 
   std::mutex mutex_;
   const Workspace workspace_;

@@ -217,18 +217,18 @@ void LinuxEngine::cancel(std::uint64_t number, std::optional<milliseconds> grace
 }
 
 Result<std::vector<std::shared_ptr<ProtectedPaths>>> LinuxEngine::guards_for(const Policy& policy,
-                                                                             Tier tier) {
+                                                                             const Zygote& zygote) {
   std::vector<std::shared_ptr<ProtectedPaths>> guards;
-  if (policy.workspace_access == WorkspaceAccess::kReadOnly) return guards;
+  ProtectedPaths::Options options;
   // Only a mount namespace can have directories that are read-only inside.
-  const DirectoryBind bind = tier == Tier::kFull ? DirectoryBind::kInForce : DirectoryBind::kNone;
-  for (const Workspace& workspace : policy.workspaces) {
-    Guard& guard = guards_[{workspace.path, bind}];
-    if (guard.paths == nullptr || guard.workspace != workspace) {
-      ProtectedPaths::Options options;
-      options.bind = bind;
-      options.state_root = options_.state_root;
-      guard = {workspace, TRY(ProtectedPaths::open(workspace, std::move(options)))};
+  options.bind = zygote.tier == Tier::kFull ? DirectoryBind::kInForce : DirectoryBind::kNone;
+  options.additional = policy.protect;
+  options.excluded = policy.unprotect;
+  options.state_root = options_.state_root;
+  for (const Workspace& area : zygote.areas.guarded) {
+    Guard& guard = guards_[{area.path, options.bind, options.additional, options.excluded}];
+    if (guard.paths == nullptr || guard.workspace != area) {
+      guard = {area, TRY(ProtectedPaths::open(area, options))};
     }
     guards.push_back(guard.paths);
   }
@@ -321,7 +321,7 @@ Status LinuxEngine::launch(const std::shared_ptr<RunningCall>& call) {
   }
   {
     const std::lock_guard starting(starting_);
-    call->guards = TRY(guards_for(*call->policy, call->tier));
+    call->guards = TRY(guards_for(*call->policy, *zygote));
     TRY(tell_guards(call->guards));
   }
   const Birth birth{berth.helper, berth.cgroup == nullptr ? -1 : berth.cgroup->directory()};

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -59,7 +60,8 @@ class LinuxEngine final : public Engine {
   Status start_loop();
   Result<std::shared_ptr<RunningCall>> prepare(std::shared_ptr<const Policy> policy,
                                                Command command, CallObserver observer);
-  Result<std::vector<std::shared_ptr<ProtectedPaths>>> guards_for(const Policy& policy, Tier tier);
+  Result<std::vector<std::shared_ptr<ProtectedPaths>>> guards_for(const Policy& policy,
+                                                                  const Zygote& zygote);
   Status launch(const std::shared_ptr<RunningCall>& call);
   void launch_waiting(std::uint64_t number);
   // Of the finisher's: the place of a call is free.
@@ -95,7 +97,10 @@ class LinuxEngine final : public Engine {
   std::thread thread_;
 
   std::mutex starting_;  // guards the two below and the start of the loop
-  std::map<std::pair<std::string, DirectoryBind>, Guard> guards_;  // by workspace path
+  // By the directory and by what is protected in it.
+  using GuardKey =
+      std::tuple<std::string, DirectoryBind, std::vector<std::string>, std::vector<std::string>>;
+  std::map<GuardKey, Guard> guards_;
 
   std::mutex mutex_;  // guards what threads share with the loop, for a moment at a time
   bool stopping_ = false;

@@ -41,13 +41,17 @@ enum class RootOpKind : std::uint8_t {
 };
 
 enum class CallOpKind : std::uint8_t {
-  kTmpfs,      // target, bytes, mode: private to this call
-  kDirectory,  // target, mode: below a tmpfs of this call
-  kMount,      // target, source
-  kCover,      // target: hidden behind an empty file or directory; skipped if absent
-  kProtect,    // target: a workspace, text: what becomes read-only below it, if it is there
-  kDevpts,     // target
-  kProc,       // target
+  kTmpfs,  // target, bytes, mode: private to this call; source 0: the mount point is there; text:
+           // the rule whose size holds whatever the call's limits are
+  kMount,  // target, source; mode 0: the mount point is there
+  kHide,   // target: behind an empty file or directory; skipped if absent. With bytes: a directory
+           // in which mount points can be made until kSeal
+  kSeal,   // target: read-only from here on
+  kDeny,   // target: cannot be opened; skipped if absent
+  kMatches,  // text: a pattern, mode: the CoverKind of what matches it when the call starts
+  kProtect,  // target: a writable directory, text: what becomes read-only below it, if it is there
+  kDevpts,   // target
+  kProc,     // target
 };
 
 // The one private tmpfs whose size is Limits::shm_bytes; that of the others is tmp_bytes.
@@ -110,11 +114,15 @@ struct CallPlan {
 // What a policy needs that is made or found when its first sandbox is.
 struct Surroundings {
   std::vector<CacheDirectory> caches;
-  // By workspace: programs whose set-id bits must not come to stand for other content.
+  // Directory of the host and path below it: read-only wherever the sandbox may write in there.
+  // Programs whose set-id bits must not come to stand for other content…
   std::vector<std::pair<std::string, std::string>> set_id_files;
+  // …and what programs of the host run.
+  std::vector<std::pair<std::string, std::string>> protections;
 };
 
-// What `policy` needs on this host. Fails if a path that a rule names is unusable.
+// What `policy` needs on this host. Fails if a path that a rule names is unusable: E2001 for a rule
+// that takes away what a sandbox cannot be without, or writes where code of the host is.
 Result<RootPlan> plan_root(const Policy& policy, const Surroundings& surroundings);
 // The same for Tier::kLandlock. E2002 for what that tier cannot enforce here.
 Result<RootPlan> plan_landlock_root(const Policy& policy, const Surroundings& surroundings);

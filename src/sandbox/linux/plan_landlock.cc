@@ -46,10 +46,22 @@ Error refuse(const std::string& field, const std::string& value, const std::stri
 class ReadRules {
  public:
   explicit ReadRules(const Policy& policy) {
-    for (const CoverRule& cover : policy.covers) hidden_.push_back(real_path(cover.path));
+    for (const CoverRule& cover : policy.covers) {
+      const std::string real = real_path(cover.path);
+      hidden_.push_back(real);
+      if (cover.kind == CoverKind::kDeny && !real.empty()) denied_.push_back(real);
+    }
+  }
+
+  // Below something hidden a more specific rule shows again, below something denied none does.
+  bool is_denied(const std::string& path) const {
+    const std::string real = real_path(path);
+    return std::any_of(denied_.begin(), denied_.end(),
+                       [&real](const std::string& denied) { return is_within(real, denied); });
   }
 
   void add(const std::string& path) {
+    if (is_denied(path)) return;
     const std::string real = real_path(path);
     const bool allowed =
         std::any_of(rules_.begin(), rules_.end(),
@@ -82,8 +94,54 @@ class ReadRules {
   }
 
   std::vector<std::string> hidden_;
+  std::vector<std::string> denied_;
   std::vector<LandlockRule> rules_;
 };
+
+constexpr const char* kOtherTier = "Leave the rule out, or use the tier full";
+
+// What is allowed in a directory is allowed in everything below it.
+const MountRule* writable_around(const Policy& policy, const std::string& path) {
+  const auto found =
+      std::find_if(policy.mounts.begin(), policy.mounts.end(), [&path](const MountRule& rule) {
+        return rule.access == Access::kWrite && is_within(path, rule.destination);
+      });
+  return found == policy.mounts.end() ? nullptr : &*found;
+}
+
+Status check_rules(const Policy& policy) {
+  for (const CoverRule& cover : policy.covers) {
+    const std::string field = std::string("filesystem.") + to_string(cover.kind);
+    if (is_pattern(cover.path)) {
+      return fail(refuse(field, cover.path, "what matches may come to be there during a call",
+                         "Name the paths themselves, or use the tier full"));
+    }
+    if (const MountRule* around = writable_around(policy, cover.path)) {
+      return fail(refuse(field, cover.path,
+                         "it can be read in " + around->destination +
+                             ", where "
+                             "everything can be written",
+                         kOtherTier));
+    }
+  }
+  for (const MountRule& rule : policy.mounts) {
+    if (rule.source != rule.destination) {
+      return fail(refuse("filesystem", rule.source, "it is to be seen at " + rule.destination,
+                         "Use it at its own path"));
+    }
+    const MountRule* around =
+        rule.access == Access::kRead ? writable_around(policy, rule.destination) : nullptr;
+    if (around != nullptr) {
+      return fail(refuse("filesystem.read", rule.destination,
+                         "everything in " + around->destination + " can be written", kOtherTier));
+    }
+  }
+  for (const TmpfsRule& rule : policy.tmpfs) {
+    return fail(refuse("filesystem.tmpfs", rule.destination,
+                       "what is there on the host stays in view", kOtherTier));
+  }
+  return {};
+}
 
 Status check(const Policy& policy, const Surroundings& surroundings) {
   for (const MountRule& rule : policy.mounts) {
@@ -92,10 +150,6 @@ Status check(const Policy& policy, const Surroundings& surroundings) {
           refuse("workspace", rule.source,
                  "it belongs to root, whose files a sandbox must not write as root",
                  "Give the directory to an ordinary user with chown, or run Mayfly as one"));
-    }
-    if (rule.access == Access::kWrite && rule.source != rule.destination) {
-      return fail(refuse("filesystem", rule.source, "it is to be seen at " + rule.destination,
-                         "Use it at its own path"));
     }
   }
   if (!policy.capabilities.empty()) {
@@ -115,6 +169,7 @@ Status check(const Policy& policy, const Surroundings& surroundings) {
 
 Result<RootPlan> plan_landlock_root(const Policy& policy, const Surroundings& surroundings) {
   TRY(check(policy, surroundings));
+  TRY(check_rules(policy));
   RootPlan plan;
   plan.tier = Tier::kLandlock;
   plan.identity = policy.identity;
@@ -129,7 +184,8 @@ Result<RootPlan> plan_landlock_root(const Policy& policy, const Surroundings& su
   }
   plan.landlock = reads.take();
   for (const MountRule& rule : policy.mounts) {
-    if (rule.access == Access::kWrite) plan.landlock.push_back({rule.source, Reach::kWrite});
+    if (rule.access != Access::kWrite || reads.is_denied(rule.source)) continue;
+    plan.landlock.push_back({rule.source, Reach::kWrite});
   }
   for (const char* path : kDevices) plan.landlock.push_back({path, Reach::kDevice});
   FilterOptions options;

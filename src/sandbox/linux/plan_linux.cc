@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <set>
 
 #include "base/sys.h"
 #include "base/text.h"
 #include "sandbox/capabilities.h"
 #include "sandbox/linux/plan.h"
+#include "sandbox/linux/plan_layers.h"
 #include "sandbox/linux/seccomp_filter.h"
 #include "sandbox/linux/syscall_gate.h"
 
@@ -25,66 +25,57 @@ constexpr const char* kCoveredProc[] = {
 // What this policy's server opened and may mount, and the operations that mount it.
 class RootPlanner {
  public:
-  RootPlanner(const Policy& policy, const Surroundings& surroundings)
-      : policy_(policy), surroundings_(surroundings), mounts_(policy.mounts) {
-    for (const CacheDirectory& cache : surroundings.caches) {
-      mounts_.push_back({cache.host, policy.identity.home + "/" + cache.inside, Access::kWrite,
-                         policy.cache->ownership, policy.profile + ": cache"});
-    }
-    std::stable_sort(mounts_.begin(), mounts_.end(), [](const MountRule& a, const MountRule& b) {
-      return a.destination < b.destination;
-    });
-  }
+  RootPlanner(const Policy& policy, const Surroundings& surroundings, std::vector<Layer> layers)
+      : policy_(policy), surroundings_(surroundings), layers_(std::move(layers)) {}
   Result<RootPlan> make();
 
  private:
   void add_skeleton();
   Status add_devices();
-  void add_private_mounts();
-  Status add_mounts();
+  Status add_layers();
+  Status add_mount(const Layer& layer);
+  Result<bool> is_copied(const Layer& layer) const;
+  void add_in_memory(const Layer& layer);
+  void add_hidden(const Layer& layer);
   void add_generated();
-  void add_protection();
+  Status add_protection();
+  Status protect(const std::string& directory, const std::string& path);
+  void add_covers();
   void add_landlock();
 
   Result<std::uint32_t> add_source(const std::string& path, bool read_only, bool mapped,
                                    const std::string& rule);
-  bool is_private(const std::string& path) const;
-  // /var/tmp is a link to /tmp unless something is mounted below it.
-  bool has_own_var_tmp() const {
-    return std::any_of(mounts_.begin(), mounts_.end(), [](const MountRule& rule) {
-      return is_within(rule.destination, "/var/tmp");
-    });
+  bool makes_point(const Layer& layer) const;
+  bool is_shadowed(const std::string& path) const;
+  void directory(const std::string& path) {
+    plan_.root_ops.push_back({.kind = RootOpKind::kDirectory, .target = path, .mode = 0755});
   }
-  bool is_mounted_over(const std::string& path) const;
-  void directory(const std::string& path);
 
   const Policy& policy_;
   const Surroundings& surroundings_;
-  std::vector<MountRule> mounts_;  // the policy's and the caches', parents first
+  const std::vector<Layer> layers_;
   RootPlan plan_;
-  std::vector<std::string> mounted_;  // destinations of what has been mounted so far
 };
 
-void RootPlanner::directory(const std::string& path) {
-  plan_.root_ops.push_back({.kind = RootOpKind::kDirectory, .target = path, .mode = 0755});
-}
-
-// Whether `path` lies in what every call gets anew.
-bool RootPlanner::is_private(const std::string& path) const {
-  return std::any_of(plan_.call_ops.begin(), plan_.call_ops.end(), [&path](const CallOp& op) {
-    return op.kind == CallOpKind::kTmpfs && is_within(path, op.target);
-  });
-}
-
 // Below a mount of the host the mount point is the host's too, and never made by us.
-bool RootPlanner::is_mounted_over(const std::string& path) const {
-  return std::any_of(mounted_.begin(), mounted_.end(),
-                     [&path](const std::string& m) { return path != m && is_within(path, m); });
+bool RootPlanner::makes_point(const Layer& layer) const {
+  if (layer.around < 0) return true;
+  const LayerKind around = layers_[std::size_t(layer.around)].kind;
+  return around != LayerKind::kMount && around != LayerKind::kReadOnly;
+}
+
+// Whether what the skeleton would have at `path` belongs to something that is mounted there.
+bool RootPlanner::is_shadowed(const std::string& path) const {
+  return std::any_of(layers_.begin(), layers_.end(), [&path](const Layer& layer) {
+    return layer.kind == LayerKind::kMount && is_within(path, layer.path);
+  });
 }
 
 Result<std::uint32_t> RootPlanner::add_source(const std::string& path, bool read_only, bool mapped,
                                               const std::string& rule) {
-  const OwnedFd file = TRY(sys::open(path, O_PATH | O_NOFOLLOW));
+  // What a sandbox may write is never found over a link: a sandbox may have made it.
+  const OwnedFd file = TRY(read_only ? sys::open(path, O_PATH | O_NOFOLLOW)
+                                     : sys::openat2(AT_FDCWD, path, O_PATH, RESOLVE_NO_SYMLINKS));
   const struct stat info = TRY(sys::fstat(file.get()));
   Source source;
   source.path = path;
@@ -112,9 +103,14 @@ void RootPlanner::add_skeleton() {
   link("/dev/stdout", "/proc/self/fd/1");
   link("/dev/stderr", "/proc/self/fd/2");
   link("/dev/ptmx", "pts/ptmx");
-  if (!has_own_var_tmp()) link("/var/tmp", "/tmp");
+  if (std::none_of(layers_.begin(), layers_.end(),
+                   [](const Layer& layer) { return is_within(layer.path, "/var/tmp"); })) {
+    link("/var/tmp", "/tmp");
+  }
   link("/var/run", "/run");
-  for (const auto& [path, target] : policy_.links) link(path, target);
+  for (const auto& [path, target] : policy_.links) {
+    if (!is_shadowed(path)) link(path, target);
+  }
   plan_.root_ops.push_back({.kind = RootOpKind::kTmpfs,
                             .target = kScratchPath,
                             .mode = 0700,
@@ -131,77 +127,146 @@ Status RootPlanner::add_devices() {
   return {};
 }
 
-void RootPlanner::add_private_mounts() {
-  const auto tmpfs = [this](const std::string& target, std::uint64_t bytes, std::uint32_t mode) {
-    if (is_private(target)) {
-      plan_.call_ops.push_back({.kind = CallOpKind::kDirectory, .target = target, .mode = 0755});
-    } else {
-      directory(target);
-    }
-    plan_.call_ops.push_back(
-        {.kind = CallOpKind::kTmpfs, .target = target, .mode = mode, .bytes = bytes});
-  };
-  tmpfs("/tmp", policy_.limits.tmp_bytes, 01777);
-  tmpfs(kSharedMemory, policy_.limits.shm_bytes, 01777);
-  tmpfs(policy_.identity.home, policy_.limits.tmp_bytes, 0700);
-  if (has_own_var_tmp()) tmpfs("/var/tmp", policy_.limits.tmp_bytes, 01777);
+// Small system files are copied once: a mount each would be paid for in every call.
+Result<bool> RootPlanner::is_copied(const Layer& layer) const {
+  const MountRule& rule = layer.mount;
+  if (rule.access == Access::kWrite || rule.ownership == Ownership::kMapped) return false;
+  if (!is_within(rule.destination, "/etc") || layer.around >= 0) return false;
+  return S_ISREG(TRY(sys::stat(rule.source)).st_mode);
 }
 
-Status RootPlanner::add_mounts() {
-  for (const MountRule& rule : mounts_) {
-    const bool read_only = rule.access == Access::kRead;
-    const bool mapped = rule.ownership == Ownership::kMapped;
-    // Small system files are copied once: a mount each would be paid for in every call.
-    const bool copied = read_only && !mapped && is_within(rule.destination, "/etc") &&
-                        S_ISREG(TRY(sys::stat(rule.source)).st_mode);
-    if (copied) {
-      plan_.root_ops.push_back({.kind = RootOpKind::kCopy,
-                                .target = rule.destination,
-                                .text = rule.source,
-                                .mode = 0644});
-      continue;
+Status RootPlanner::add_mount(const Layer& layer) {
+  const MountRule& rule = layer.mount;
+  if (TRY(is_copied(layer))) {
+    plan_.root_ops.push_back(
+        {.kind = RootOpKind::kCopy, .target = rule.destination, .text = rule.source, .mode = 0644});
+    return {};
+  }
+  const std::uint32_t source = TRY(add_source(rule.source, rule.access == Access::kRead,
+                                              rule.ownership == Ownership::kMapped, rule.rule));
+  const std::uint32_t mode = makes_point(layer) ? 0755 : 0;
+  if (layer.every_call) {
+    plan_.call_ops.push_back(
+        {.kind = CallOpKind::kMount, .target = layer.path, .source = source, .mode = mode});
+  } else {
+    plan_.root_ops.push_back(
+        {.kind = RootOpKind::kMount, .target = layer.path, .source = source, .mode = mode});
+  }
+  return {};
+}
+
+void RootPlanner::add_in_memory(const Layer& layer) {
+  // The tree itself is read-only when calls come.
+  if (layer.around < 0) directory(layer.path);
+  plan_.call_ops.push_back({.kind = CallOpKind::kTmpfs,
+                            .target = layer.path,
+                            .text = layer.rule,
+                            .source = makes_point(layer) ? 1U : 0U,
+                            .mode = layer.mode,
+                            .bytes = layer.bytes});
+}
+
+void RootPlanner::add_hidden(const Layer& layer) {
+  constexpr std::uint64_t kRoomForMountPoints = 1U << 20;
+  if (layer.holds_others && layer.around < 0) directory(layer.path);
+  plan_.call_ops.push_back({.kind = CallOpKind::kHide,
+                            .target = layer.path,
+                            .source = makes_point(layer) ? 1U : 0U,
+                            .bytes = layer.holds_others ? kRoomForMountPoints : 0});
+}
+
+Status RootPlanner::add_layers() {
+  // Covers find out where a link leads by this process's /proc.
+  plan_.call_ops.push_back({.kind = CallOpKind::kDevpts, .target = "/dev/pts"});
+  plan_.call_ops.push_back({.kind = CallOpKind::kProc, .target = "/proc"});
+  for (const Layer& layer : layers_) {
+    switch (layer.kind) {
+      case LayerKind::kMount:
+        TRY(add_mount(layer));
+        break;
+      case LayerKind::kReadOnly: {
+        const std::string& outer = layers_[std::size_t(layer.around)].path;
+        plan_.call_ops.push_back({.kind = CallOpKind::kProtect,
+                                  .target = outer,
+                                  .text = layer.path.substr(outer.size() + 1)});
+        break;
+      }
+      case LayerKind::kPrivate:
+      case LayerKind::kTmpfs:
+        add_in_memory(layer);
+        break;
+      case LayerKind::kHide:
+        add_hidden(layer);
+        break;
     }
-    const std::uint32_t source = TRY(add_source(rule.source, read_only, mapped, rule.rule));
-    const std::uint32_t point = is_mounted_over(rule.destination) ? 0 : 0755;
-    if (is_private(rule.destination)) {
-      plan_.call_ops.push_back({.kind = CallOpKind::kMount,
-                                .target = rule.destination,
-                                .source = source,
-                                .mode = point});
-    } else {
-      plan_.root_ops.push_back({.kind = RootOpKind::kMount,
-                                .target = rule.destination,
-                                .source = source,
-                                .mode = point});
+  }
+  for (const Layer& layer : layers_) {
+    if (layer.kind == LayerKind::kHide && layer.holds_others) {
+      plan_.call_ops.push_back({.kind = CallOpKind::kSeal, .target = layer.path});
     }
-    mounted_.push_back(rule.destination);
   }
   return {};
 }
 
 void RootPlanner::add_generated() {
   for (const GeneratedFile& file : policy_.files) {
+    if (is_shadowed(file.path)) continue;
     plan_.root_ops.push_back(
         {.kind = RootOpKind::kFile, .target = file.path, .text = file.content, .mode = 0644});
   }
 }
 
-void RootPlanner::add_protection() {
-  const auto add = [this](CallOpKind kind, std::string target, std::string text = "") {
-    plan_.call_ops.push_back({.kind = kind, .target = std::move(target), .text = std::move(text)});
-  };
-  add(CallOpKind::kDevpts, "/dev/pts");
-  add(CallOpKind::kProc, "/proc");
-  for (const char* name : kCoveredProc) add(CallOpKind::kCover, std::string("/proc/") + name);
-  for (const CoverRule& cover : policy_.covers) add(CallOpKind::kCover, cover.path);
-  if (policy_.workspace_access == WorkspaceAccess::kReadOnly) return;
+// Wherever the sandbox may write to the host's `directory`/`path`, it may not.
+Status RootPlanner::protect(const std::string& directory, const std::string& path) {
+  const std::string whole = directory + "/" + path;
+  for (const Layer& layer : layers_) {
+    if (!layer.writable_mount()) continue;
+    const std::string& source = layer.mount.source;
+    if (is_within(source, whole)) {
+      return fail(
+          input_error(ErrorCode::kPathRefused, "filesystem", source,
+                      "programs of the host run what is in " + path + " of " + directory +
+                          ", and " + layer.mount.rule + " would let a sandbox write there",
+                      "Leave it out, or accept the danger: danger_unprotect = [\"" + path + "\"]"));
+    }
+    if (!is_within(whole, source)) continue;
+    plan_.call_ops.push_back({.kind = CallOpKind::kProtect,
+                              .target = layer.path,
+                              .text = whole.substr(source.size() + 1)});
+  }
+  return {};
+}
+
+Status RootPlanner::add_protection() {
   for (const Workspace& workspace : policy_.workspaces) {
-    for (const std::string& protected_directory : policy_.protected_directories) {
-      add(CallOpKind::kProtect, workspace.path, protected_directory);
+    for (const std::string& path : policy_.protected_directories) {
+      TRY(protect(workspace.path, path));
     }
   }
-  for (const auto& [workspace, path] : surroundings_.set_id_files) {
-    add(CallOpKind::kProtect, workspace, path);
+  for (const auto& [directory, path] : surroundings_.protections) TRY(protect(directory, path));
+  for (const auto& [directory, path] : surroundings_.set_id_files) TRY(protect(directory, path));
+  return {};
+}
+
+// Last of all: what is taken away stays away whatever was mounted.
+void RootPlanner::add_covers() {
+  for (const char* name : kCoveredProc) {
+    plan_.call_ops.push_back({.kind = CallOpKind::kHide, .target = std::string("/proc/") + name});
+  }
+  // What is hidden is not to be searched, and what is denied is denied where it would be hidden.
+  for (const CoverKind kind : {CoverKind::kHide, CoverKind::kDeny}) {
+    if (kind == CoverKind::kDeny) {
+      for (const std::string& path : denied_paths(policy_)) {
+        plan_.call_ops.push_back({.kind = CallOpKind::kDeny, .target = path});
+      }
+    }
+    for (const CoverRule& cover : policy_.covers) {
+      if (cover.kind != kind || !is_pattern(cover.path)) continue;
+      plan_.call_ops.push_back({.kind = CallOpKind::kMatches,
+                                .target = fixed_directory(cover.path),
+                                .text = cover.path,
+                                .mode = static_cast<std::uint32_t>(kind)});
+    }
   }
 }
 
@@ -215,14 +280,10 @@ void RootPlanner::add_landlock() {
     if (!allowed) plan_.landlock.push_back({path, reach});
   };
   allow("/", Reach::kRead);
-  for (const CallOp& op : plan_.call_ops) {
-    if (op.kind == CallOpKind::kTmpfs) allow(op.target, Reach::kWrite);
-  }
-  for (const RootOp& op : plan_.root_ops) {
-    if (op.kind == RootOpKind::kTmpfs) allow(op.target, Reach::kWrite);
-  }
-  for (const MountRule& rule : mounts_) {
-    if (rule.access == Access::kWrite) allow(rule.destination, Reach::kWrite);
+  allow(kScratchPath, Reach::kWrite);
+  for (const Layer& layer : layers_) {
+    const bool in_memory = layer.kind == LayerKind::kPrivate || layer.kind == LayerKind::kTmpfs;
+    if (in_memory || layer.writable_mount()) allow(layer.path, Reach::kWrite);
   }
   // Each by itself: a stream that is the host's /dev/null is opened again by its name.
   for (const char* name : kDevices) allow(std::string("/dev/") + name, Reach::kDevice);
@@ -231,12 +292,12 @@ void RootPlanner::add_landlock() {
 
 Result<RootPlan> RootPlanner::make() {
   plan_.identity = policy_.identity;
-  add_private_mounts();
   add_skeleton();
   TRY(add_devices());
-  TRY(add_mounts());
+  TRY(add_layers());
   add_generated();
-  add_protection();
+  TRY(add_protection());
+  add_covers();
   add_landlock();
   plan_.filters = TRY(compile_filters(policy_.syscalls));
   plan_.refusals = TRY(compile_refusals(policy_.syscalls));
@@ -250,8 +311,8 @@ const char* name_of(RootOpKind kind) {
 }
 
 const char* name_of(CallOpKind kind) {
-  constexpr const char* kNames[] = {"tmpfs",   "directory", "mount", "cover",
-                                    "protect", "devpts",    "proc"};
+  constexpr const char* kNames[] = {"tmpfs",   "mount",   "hide",   "seal", "deny",
+                                    "matches", "protect", "devpts", "proc"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -269,7 +330,7 @@ std::string op_text(const Op& op, bool mounts, const std::vector<Source>& source
 }  // namespace
 
 Result<RootPlan> plan_root(const Policy& policy, const Surroundings& surroundings) {
-  return RootPlanner(policy, surroundings).make();
+  return RootPlanner(policy, surroundings, TRY(layers_of(policy, surroundings))).make();
 }
 
 Result<CallPlan> plan_call(const Policy& policy, const Command& command) {

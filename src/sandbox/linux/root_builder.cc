@@ -7,6 +7,8 @@
 #include <cerrno>
 
 #include "base/sys.h"
+#include "sandbox/linux/covers.h"
+#include "sandbox/linux/tree_paths.h"
 
 namespace mayfly::sandbox {
 namespace {
@@ -23,7 +25,8 @@ Status write_file(const std::string& path, std::string_view content, mode_t mode
   return sys::write_all(file.get(), content);
 }
 
-Status mount_point(const std::string& path, bool directory) {
+// Of what is parked.
+Status parking_place(const std::string& path, bool directory) {
   if (directory) return sys::mkdir_parents(path, 0755);
   TRY(sys::mkdir_parents(path.substr(0, path.rfind('/')), 0755));
   return write_file(path, "", 0644);
@@ -64,7 +67,7 @@ Status enter_small_root() {
   TRY(sys::move_mount(proc.get(), "/proc"));
   TRY(sys::mkdir(kTree, 0755));
   TRY(sys::mkdir(kSources, 0755));
-  return {};
+  return make_blanks();
 }
 
 Status do_root_op(const RootOp& op, const std::vector<OwnedFd>& mounts, const RootPlan& plan,
@@ -85,9 +88,11 @@ Status do_root_op(const RootOp& op, const std::vector<OwnedFd>& mounts, const Ro
       copies.erase(copies.begin());
       return write_file(path, content, op.mode);
     }
-    case RootOpKind::kMount:
-      if (op.mode != 0) TRY(mount_point(path, plan.sources[op.source].directory));
-      return sys::move_mount(mounts[op.source].get(), path);
+    case RootOpKind::kMount: {
+      const OwnedFd point =
+          TRY(mount_point(op.target, plan.sources[op.source].directory, op.mode != 0));
+      return sys::move_mount_onto(mounts[op.source].get(), point.get());
+    }
     case RootOpKind::kTmpfs:
       TRY(sys::mkdir_parents(path, 0755));
       return attach_tmpfs(path, op.bytes, op.mode);
@@ -100,7 +105,7 @@ Status park_sources(const RootPlan& plan, const std::vector<OwnedFd>& mounts) {
   for (const CallOp& op : plan.call_ops) {
     if (op.kind != CallOpKind::kMount) continue;
     const std::string path = std::string(kSources) + "/" + std::to_string(op.source);
-    TRY(mount_point(path, plan.sources[op.source].directory));
+    TRY(parking_place(path, plan.sources[op.source].directory));
     TRY(sys::move_mount(mounts[op.source].get(), path));
   }
   return {};

@@ -10,7 +10,8 @@ namespace mayfly::sandbox {
 
 // The zygote's own small mount namespace, made once: a tmpfs that holds
 //   /tree        the root that every call gets, complete but for what is private to a call
-//   /src/N       sources that init moves below a call's own tmpfs
+//   /src/N       sources that init moves to where every call has them anew
+//   /blank       what covers are made of
 //   /proc        the host's procfs, which the kernel wants to see before it allows a fresh one
 //                (mount_too_revealing in fs/namespace.c); init detaches it
 // Everything else of the host is detached. Small, because each clone copies it: about 2 us a mount.

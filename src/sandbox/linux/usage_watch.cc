@@ -38,10 +38,12 @@ Result<std::vector<TemporaryDirectory>> temporary_directories(const RootPlan& ro
   for (auto at = root.call_ops.begin(); at != root.call_ops.end(); ++at) {
     const CallOp& op = *at;
     if (op.kind != CallOpKind::kTmpfs) continue;
-    const bool covered = std::any_of(at, root.call_ops.end(), [&op](const CallOp& later) {
-      return later.kind == CallOpKind::kMount && is_within(op.target, later.target);
+    const bool covered = std::any_of(at + 1, root.call_ops.end(), [&op](const CallOp& later) {
+      const bool mounts = later.kind == CallOpKind::kMount || later.kind == CallOpKind::kTmpfs ||
+                          later.kind == CallOpKind::kHide || later.kind == CallOpKind::kDeny;
+      return mounts && is_within(op.target, later.target);
     });
-    if (covered) continue;  // its path leads to a directory of the host's
+    if (covered) continue;  // its path leads to something else
     TemporaryDirectory one;
     one.directory = TRY(sys::open(op.target, O_PATH | O_DIRECTORY | O_NOFOLLOW));
     one.device = TRY(sys::fstat(one.directory.get())).st_dev;

@@ -51,7 +51,9 @@ void ZygotePool::retire_idle() {
   std::shared_ptr<Zygote> oldest;
   for (const auto& [number, zygote] : zygotes_) {
     if (zygote->calls > 0) continue;
-    if (oldest == nullptr || zygote->last_used < oldest->last_used) oldest = zygote;
+    const bool sooner = oldest == nullptr || zygote->stale > oldest->stale ||
+                        (zygote->stale == oldest->stale && zygote->last_used < oldest->last_used);
+    if (sooner) oldest = zygote;
   }
   if (oldest == nullptr) return;
   ::shutdown(oldest->process->control.get(), SHUT_RDWR);  // it exits; the loop hears and reaps it
@@ -74,13 +76,13 @@ Result<std::shared_ptr<Zygote>> ZygotePool::make(const Policy& policy, std::stri
     surroundings.caches = zygote->cache->directories;
     trim_once(policy.cache->root);
   }
-  if (policy.workspace_access == WorkspaceAccess::kReadWrite) {
-    for (const Workspace& workspace : policy.workspaces) {
-      for (std::string& path : TRY(find_set_id_files(workspace))) {
-        surroundings.set_id_files.emplace_back(workspace.path, std::move(path));
-      }
+  zygote->areas = TRY(find_writable_areas(policy));
+  for (const std::string& directory : zygote->areas.directories) {
+    for (std::string& path : TRY(find_set_id_files({.path = directory}))) {
+      surroundings.set_id_files.emplace_back(directory, std::move(path));
     }
   }
+  surroundings.protections = TRY(protections_of(policy, zygote->areas));
   const RootPlan plan = TRY(zygote->tier == Tier::kFull ? plan_root(policy, surroundings)
                                                         : plan_landlock_root(policy, surroundings));
   zygote->process = early_ != nullptr ? std::move(early_) : TRY(spawn_zygote());
@@ -99,7 +101,9 @@ Result<std::shared_ptr<Zygote>> ZygotePool::get(const Policy& policy, const Cgro
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [number, zygote] : zygotes_) {
-      if (zygote->digest == wanted && !zygote->failure.has_value()) return zygote;
+      if (zygote->digest != wanted || zygote->failure.has_value() || zygote->stale) continue;
+      if (is_current(zygote->areas)) return zygote;
+      zygote->stale = true;  // its running calls go on
     }
     if (zygotes_.size() >= kMaxZygotes) retire_idle();
   }

@@ -17,6 +17,7 @@
 #include "sandbox/linux/cgroup.h"
 #include "sandbox/linux/private_directory.h"
 #include "sandbox/linux/zygote_client.h"
+#include "sandbox/writable_areas.h"
 
 namespace mayfly::sandbox {
 
@@ -33,8 +34,10 @@ struct Zygote {
   std::string digest;
   std::unique_ptr<ZygoteProcess> process;
   Tier tier = Tier::kFull;        // constant too
+  WritableAreas areas;            // constant
   std::optional<CacheSet> cache;  // locked against removal while its sandboxes use it
 
+  bool stale = false;             // what it may write is not what the paths mean now: no new calls
   std::vector<StageTime> stages;  // of configuring, for the first call's report
   std::optional<Error> failure;
   TimePoint last_used;
@@ -61,7 +64,8 @@ class ZygotePool {
 
   // What the control groups here can do. The first call finds out, and that takes some time.
   const CgroupAbilities& cgroup_abilities();
-  // The zygote of `policy`, made if there is none.
+  // The zygote of `policy`, made if there is none, or if something that the policy lets write was
+  // replaced on the host since.
   Result<std::shared_ptr<Zygote>> get(const Policy& policy, const CgroupLimits& usual);
   // Where the calls of Tier::kLandlock keep what is not kept.
   Result<std::shared_ptr<const PrivateDirectories>> private_directories(

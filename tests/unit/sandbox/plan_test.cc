@@ -69,13 +69,133 @@ TEST_CASE("what lies below a private directory is mounted again for every call, 
 
 TEST_CASE("protection comes after every mount, so that nothing is mounted over it") {
   Policy policy = small_policy();
+  policy.workspaces.front().path = "/usr";  // any existing path will do as the source
   policy.mounts = {{"/usr", "/home/alice/code", Access::kWrite, Ownership::kAsOnHost, "workspace"}};
   policy.covers = {{"/home/alice/.cargo/credentials", CoverKind::kHide, ""}};
   policy.protected_directories = {".git/hooks"};
   const RootPlan plan = plan_root(policy, {}).value();
   const std::size_t last_mount = position(plan, CallOpKind::kMount, "/home/alice/code");
   CHECK(position(plan, CallOpKind::kProtect, "/home/alice/code") > last_mount);
-  CHECK(position(plan, CallOpKind::kCover, "/home/alice/.cargo/credentials") > last_mount);
+  CHECK(position(plan, CallOpKind::kHide, "/proc/kcore") > last_mount);
+}
+
+namespace {
+
+MountRule shown(const std::string& path, Access access) {
+  return {path, path, access, Ownership::kAsOnHost, "test"};
+}
+
+std::string calls_of(const Policy& policy) {
+  const std::string text = to_text(plan_root(policy, {}).value());
+  const std::size_t first = text.find("call  proc /proc\n");
+  const std::size_t last = text.find("call  hide /proc/");
+  REQUIRE(first != std::string::npos);
+  return text.substr(first, last - first);
+}
+
+}  // namespace
+
+TEST_CASE("of nested rules the outer one is mounted first, whatever their order") {
+  Policy policy = small_policy();
+  policy.workspaces.front().path = "/usr/share";
+  policy.mounts = {shown("/usr/share/man", Access::kRead), shown("/usr/share", Access::kWrite),
+                   shown("/usr/share/man/man1", Access::kWrite),
+                   shown("/usr/share/doc", Access::kWrite)};
+  policy.covers = {{"/usr/share/info", CoverKind::kHide, ""}, {"/srv", CoverKind::kHide, ""}};
+  policy.tmpfs = {{"/srv/own", 1 << 20, "test: tmpfs"}};
+  CHECK(calls_of(policy) ==
+        "call  proc /proc\n"
+        "call  tmpfs /dev/shm of 1 GiB\n"
+        "call  tmpfs /home/alice of 1 GiB\n"
+        "call  hide /srv of 1 MiB\n"
+        "call  tmpfs /srv/own of 1 MiB : test: tmpfs\n"
+        "call  tmpfs /tmp of 1 GiB\n"
+        "call  hide /usr/share/info\n"
+        "call  protect /usr/share : man\n"
+        "call  mount /usr/share/man/man1 from /usr/share/man/man1\n"
+        "call  seal /srv\n");
+}
+
+TEST_CASE("what is denied is denied with everything below it, patterns too") {
+  Policy policy = small_policy();
+  policy.mounts = {shown("/usr", Access::kRead), shown("/usr/share", Access::kWrite),
+                   shown("/usr/share/man", Access::kWrite)};
+  policy.covers = {{"/usr/share", CoverKind::kDeny, ""}};
+  std::string text = to_text(plan_root(policy, {}).value());
+  CHECK_THAT(text, test::contains("call  deny /usr/share\n"));
+  CHECK(text.find("/usr/share/man") == std::string::npos);
+  policy.covers = {{"/usr/*", CoverKind::kHide, ""}};
+  text = to_text(plan_root(policy, {}).value());
+  CHECK_THAT(text, test::contains("call  matches /usr : /usr/*\n"));
+  CHECK(text.find("/usr/share/man") == std::string::npos);
+}
+
+TEST_CASE("a rule that takes away what no sandbox can be without is refused") {
+  for (const char* path : {"/", "/proc", "/dev", "/dev/null", "/home/alice/code", "/home/a*",
+                           "/proc/*/environ", "/home/**"}) {
+    Policy policy = small_policy();
+    policy.covers = {{path, CoverKind::kDeny, "", {}}};
+    INFO(path);
+    const auto plan = plan_root(policy, {});
+    REQUIRE_FALSE(plan.has_value());
+    CHECK(plan.error().code == ErrorCode::kPathRefused);
+    CHECK(plan.error().field == "filesystem.deny");
+    CHECK_FALSE(plan.error().remedy.empty());
+  }
+}
+
+TEST_CASE("nobody may write what programs of the host run, under any name") {
+  Policy policy = small_policy();
+  policy.workspaces.front().path = "/usr";
+  policy.protected_directories = {"share/man"};
+  policy.mounts = {{"/usr/share", "/a", Access::kWrite, Ownership::kAsOnHost, "test"},
+                   {"/usr/lib", "/b", Access::kWrite, Ownership::kAsOnHost, "test"}};
+  CHECK_THAT(to_text(plan_root(policy, {}).value()), test::contains("call  protect /a : man\n"));
+  policy.mounts.push_back(
+      {"/usr/share/man/man1", "/c", Access::kWrite, Ownership::kAsOnHost, "test"});
+  const auto plan = plan_root(policy, {});
+  REQUIRE_FALSE(plan.has_value());
+  CHECK(plan.error().code == ErrorCode::kPathRefused);
+  CHECK_THAT(plan.error().remedy, test::contains("danger_unprotect = [\"share/man\"]"));
+}
+
+TEST_CASE("without namespaces the rules that need mounts are refused") {
+  const auto refused = [](const auto& change) {
+    Policy policy = small_policy();
+    policy.mounts = {shown("/usr", Access::kRead), shown("/home/alice/code", Access::kWrite)};
+    REQUIRE(plan_landlock_root(policy, {}));
+    change(policy);
+    const auto plan = plan_landlock_root(policy, {});
+    REQUIRE_FALSE(plan.has_value());
+    CHECK(plan.error().code == ErrorCode::kHostCannotEnforce);
+    return plan.error().value;
+  };
+  CHECK(refused([](Policy& p) {
+          p.covers = {{"/home/alice/code/x", CoverKind::kHide, ""}};
+        }) == "/home/alice/code/x");
+  CHECK(refused([](Policy& p) {
+          p.covers = {{"/home/alice/code/x", CoverKind::kDeny, ""}};
+        }) == "/home/alice/code/x");
+  CHECK(refused([](Policy& p) {
+          p.covers = {{"/usr/**/key", CoverKind::kHide, ""}};
+        }) == "/usr/**/key");
+  CHECK(refused([](Policy& p) { p.tmpfs = {{"/srv/x", 1, ""}}; }) == "/srv/x");
+  CHECK(refused([](Policy& p) {
+          p.mounts.push_back({"/etc", "/x", Access::kRead, Ownership::kAsOnHost, "bind"});
+        }) == "/etc");
+  CHECK(refused([](Policy& p) {
+          p.mounts.push_back(shown("/home/alice/code/lib", Access::kRead));
+        }) == "/home/alice/code/lib");
+}
+
+TEST_CASE("without namespaces nothing below a denied directory is allowed again") {
+  Policy policy = small_policy();
+  policy.mounts = {shown("/usr", Access::kRead), shown("/usr/share/man", Access::kRead),
+                   shown("/usr/share/doc", Access::kWrite)};
+  policy.covers = {{"/usr/share", CoverKind::kDeny, ""}};
+  const std::string text = to_text(plan_landlock_root(policy, {}).value());
+  CHECK(text.find("/usr/share") == std::string::npos);
+  CHECK_THAT(text, test::contains("landlock read /usr/bin\n"));
 }
 
 TEST_CASE("Landlock allows writing exactly where the mounts do") {
@@ -86,11 +206,11 @@ TEST_CASE("Landlock allows writing exactly where the mounts do") {
                    {"/usr", "/usr", Access::kRead, Ownership::kAsOnHost, "system"}};
   const std::string text = to_text(plan_root(policy, {}).value());
   CHECK_THAT(text, test::contains("landlock read /\n"
-                                  "landlock write /tmp\n"
+                                  "landlock write /scratch\n"
                                   "landlock write /dev/shm\n"
                                   "landlock write /home/alice\n"
-                                  "landlock write /scratch\n"
                                   "landlock write /srv/second\n"
+                                  "landlock write /tmp\n"
                                   "landlock devices /dev/null\n"
                                   "landlock devices /dev/zero\n"
                                   "landlock devices /dev/full\n"
@@ -136,7 +256,8 @@ TEST_CASE("without namespaces what is hidden in a directory is left out of its r
   }
   REQUIRE(sys::symlink("real", top + "/chain"));  // as a home directory may be
   Policy policy = small_policy();
-  policy.mounts = {{top + "/chain/.", "/x", Access::kRead, Ownership::kAsOnHost, "toolchain"}};
+  policy.mounts = {
+      {top + "/chain", top + "/chain", Access::kRead, Ownership::kAsOnHost, "toolchain"}};
   policy.covers = {{top + "/chain/credentials", CoverKind::kHide, ""},
                    {top + "/chain/deep/token", CoverKind::kHide, ""},
                    {top + "/chain/absent", CoverKind::kHide, ""}};
@@ -185,6 +306,7 @@ TEST_CASE("without namespaces HOME and TMPDIR are the call's own unless it set t
 TEST_CASE("a read-only workspace needs no protection") {
   Policy policy = small_policy();
   policy.workspace_access = WorkspaceAccess::kReadOnly;
+  policy.mounts = {{"/usr", "/home/alice/code", Access::kRead, Ownership::kAsOnHost, "workspace"}};
   policy.protected_directories = {".git/hooks"};
   const RootPlan plan = plan_root(policy, {}).value();
   CHECK(std::none_of(plan.call_ops.begin(), plan.call_ops.end(),
