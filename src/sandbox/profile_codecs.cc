@@ -197,7 +197,8 @@ Codec<Bind> bind_codec() {
     }
     Bind bind;
     if (write != nullptr) {
-      if (write->as<bool>() == nullptr) return complain(*write, "is not true or false", "");
+      if (write->as<bool>() == nullptr)
+        return complain(*write, "is not true or false", "leave out the quotes");
       bind.writable = *write->as<bool>();
     }
     const auto one = [](const Node& from, PathUse use) -> Reading<std::string> {
@@ -356,7 +357,8 @@ Codec<HostRule> host_rule_codec() {
     if (const Node* reason = (*found)[3]) {
       auto why = text_of(*reason);
       if (!why) return tl::unexpected<Complaint>(why.error());
-      if (why->size() > kMostReason) return complain(*reason, "is longer than 200 bytes", "");
+      if (why->size() > kMostReason)
+        return complain(*reason, "is longer than 200 bytes", "shorten it");
       rule->reason = *std::move(why);
     }
     const bool about_requests = !rule->methods.empty() || !rule->path_prefix.empty();

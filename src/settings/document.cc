@@ -152,7 +152,7 @@ std::string shown(const Node& node) {
 std::unique_ptr<Table> parse_document(std::string_view text, std::shared_ptr<const Source> source,
                                       Diagnostics& diagnostics) {
   if (!is_reasonable(text, source, diagnostics)) return nullptr;
-  const toml::parse_result result = toml::parse(text, source->name);
+  const toml::parse_result result = toml::parse(text);
   Converter converter(text, source, diagnostics);
   if (!result) {
     const toml::parse_error& error = result.error();
