@@ -80,6 +80,7 @@ TEST_CASE("what is no TOML is one error at its place, with its line") {
       {"a word without quotes", "a = 1\nmemory = 512M\n", 2, 13, "is not TOML"},
       {"an open text", "a = \"x\n", 1, 7, "is not TOML"},
       {"an open table", "[a\n", 1, 3, "is not TOML"},
+      {"a header that is no name", "[=]\n", 1, 2, "is not TOML"},
       {"a key twice", "a = 1\na = 2\n", 2, 5, "is not TOML"},
       {"a table twice", "[a]\n[b]\n[a]\n", 3, 1, "is not TOML"},
       {"a number that is too large", "a = 9223372036854775808\n", 1, 24, "is not TOML"},
