@@ -378,28 +378,52 @@ void refuse_those_in(const Places& places, const List<T>& list, KeyOf key_of, co
   }
 }
 
+std::string directory_of(const PrivateDirectory& each) { return each.path; }
+std::string destination_of(const Bind& bind) { return bind.destination; }
 std::string text_of(const SyscallRule& rule) { return rule.text; }
 std::string host_of(const HostRule& rule) { return rule.text; }
+std::string variable_of(const std::pair<std::string, std::string>& set) { return set.first; }
 std::string itself(const std::string& text) { return text; }
 
-// What `later` gives at or below a path that `denies` has. A pattern may mean something else.
-void refuse_denied(const List<PathRule>& denies, const List<PathRule>& later,
-                   Diagnostics& diagnostics) {
-  Places denied;
-  for (const auto& rule : denies) {
-    const bool plain = rule.value.access == PathAccess::kDeny && !is_pattern(rule.value.path);
-    if (plain) denied.emplace(rule.value.path, rule.at);
+// Those hosts of which nothing at all may be asked.
+Places denied_hosts(const List<HostRule>& list) {
+  Places out;
+  for (const auto& rule : list) {
+    const bool whole = rule.value.methods.empty() && rule.value.path_prefix.empty();
+    if (whole) out.emplace(rule.value.text, rule.at);
   }
+  return out;
+}
+
+// Denied paths. What a pattern may mean is not known yet.
+Places denied_paths(const List<PathRule>& list) {
+  Places out;
+  for (const auto& rule : list) {
+    const bool plain = rule.value.access == PathAccess::kDeny && !is_pattern(rule.value.path);
+    if (plain) out.emplace(rule.value.path, rule.at);
+  }
+  return out;
+}
+
+// The denial that takes away what `rule` gives: at the same path or above it.
+const settings::Location* denial_of(const Places& denied, const PathRule& rule) {
+  if (rule.access != PathAccess::kRead && rule.access != PathAccess::kWrite) return nullptr;
+  std::string path = rule.path;
+  while (true) {
+    const auto found = denied.find(path);
+    if (found != denied.end()) return &found->second;
+    const std::size_t slash = path.rfind('/');
+    if (slash == std::string::npos) return nullptr;
+    path.resize(slash);
+  }
+}
+
+void refuse_denied(const Places& denied, const List<PathRule>& later, Diagnostics& diagnostics) {
   for (const auto& rule : later) {
-    if (rule.value.access != PathAccess::kRead && rule.value.access != PathAccess::kWrite) continue;
-    for (std::string at = rule.value.path; !at.empty(); at.resize(at.rfind('/'))) {
-      if (const auto other = denied.find(at); other != denied.end()) {
-        diagnostics.error(rule.at, rule.value.path, "is denied, and that wins",
-                          "the other rule is at " + to_string(other->second));
-        break;
-      }
-      if (at.rfind('/') == std::string::npos) break;
-    }
+    const settings::Location* denial = denial_of(denied, rule.value);
+    if (denial == nullptr) continue;
+    diagnostics.error(rule.at, rule.value.path, "is denied, and that wins",
+                      "the other rule is at " + to_string(*denial));
   }
 }
 
@@ -407,14 +431,12 @@ void check_file(const Profile& profile, Diagnostics& diagnostics) {
   const auto path_of = [](const PathRule& rule) { return rule.path; };
   Places paths;
   refuse_twice(profile.paths, path_of, "is in two rules of this file", paths, diagnostics);
-  refuse_denied(profile.paths, profile.paths, diagnostics);
+  refuse_denied(denied_paths(profile.paths), profile.paths, diagnostics);
   Places destinations;
-  refuse_twice(
-      profile.tmpfs, [](const PrivateDirectory& each) { return each.path; },
-      "is in two rules of this file", destinations, diagnostics);
-  refuse_twice(
-      profile.binds, [](const Bind& each) { return each.destination; },
-      "is in two rules of this file", destinations, diagnostics);
+  refuse_twice(profile.tmpfs, directory_of, "is in two rules of this file", destinations,
+               diagnostics);
+  refuse_twice(profile.binds, destination_of, "is in two rules of this file", destinations,
+               diagnostics);
   Places names;
   refuse_twice(
       profile.network_hosts, [](const HostAddress& each) { return each.name; },
@@ -423,18 +445,19 @@ void check_file(const Profile& profile, Diagnostics& diagnostics) {
   const Places denied_calls = places_of(profile.syscalls_deny, text_of);
   refuse_those_in(denied_calls, profile.syscalls_allow, text_of, both, diagnostics);
   refuse_those_in(denied_calls, profile.syscalls_danger_allow, text_of, both, diagnostics);
-  refuse_those_in(places_of(profile.network_deny, host_of), profile.network_allow, host_of, both,
+  refuse_those_in(denied_hosts(profile.network_deny), profile.network_allow, host_of, both,
                   diagnostics);
   refuse_those_in(places_of(profile.protect, itself), profile.danger_unprotect, itself,
                   "is protected in this file, too", diagnostics);
-  for (const auto& pass : profile.environment_pass) {
-    for (const auto& set : profile.environment_set) {
-      if (!names_variable(pass.value, set.value.first)) continue;
-      diagnostics.error(pass.at, pass.value, "would pass a variable that environment.set has",
-                        "the other is at " + to_string(set.at));
-      break;
-    }
-  }
+  // What is set wins over what a prefix would pass; one name alone is meant one way.
+  refuse_those_in(places_of(profile.environment_set, variable_of), profile.environment_pass, itself,
+                  "would pass a variable that environment.set has", diagnostics);
+}
+
+// Takes out of `list` what `later` says otherwise.
+template <typename T, typename KeyOf>
+void drop_those_in(const Places& later, List<T>& list, KeyOf key_of) {
+  std::erase_if(list, [&](const auto& each) { return later.contains(key_of(each.value)); });
 }
 
 }  // namespace
@@ -463,12 +486,12 @@ std::string print_profile(const Profile& profile) { return profile_format().writ
 
 void merge_profile(Profile& base, const Profile& later, Diagnostics& diagnostics) {
   // A later file cannot give back what an earlier one denies: it would read as if it did.
-  refuse_denied(base.paths, later.paths, diagnostics);
+  refuse_denied(denied_paths(base.paths), later.paths, diagnostics);
   const char* denied = "is denied, and that wins";
   const Places denied_calls = places_of(base.syscalls_deny, text_of);
   refuse_those_in(denied_calls, later.syscalls_allow, text_of, denied, diagnostics);
   refuse_those_in(denied_calls, later.syscalls_danger_allow, text_of, denied, diagnostics);
-  refuse_those_in(places_of(base.network_deny, host_of), later.network_allow, host_of, denied,
+  refuse_those_in(denied_hosts(base.network_deny), later.network_allow, host_of, denied,
                   diagnostics);
   // Of two about one path the later one holds; a denied one stays.
   std::set<std::string> said;
@@ -479,16 +502,28 @@ void merge_profile(Profile& base, const Profile& later, Diagnostics& diagnostics
     if (rule.value.access == PathAccess::kDeny) stay.insert(rule.value.path);
   }
   std::erase_if(narrowed.paths, [&](const auto& rule) { return stay.contains(rule.value.path); });
+  const Places denied_now = denied_paths(later.paths);
   std::erase_if(base.paths, [&](const auto& rule) {
+    if (denial_of(denied_now, rule.value) != nullptr) return true;
     return said.contains(rule.value.path) && !stay.contains(rule.value.path);
   });
-  // The same for what stands at one place inside.
-  std::set<std::string> places;
-  for (const auto& each : later.tmpfs) places.insert(each.value.path);
-  for (const auto& each : later.binds) places.insert(each.value.destination);
-  std::erase_if(base.tmpfs, [&](const auto& each) { return places.contains(each.value.path); });
-  std::erase_if(base.binds,
-                [&](const auto& each) { return places.contains(each.value.destination); });
+  // The same for all else that is said two ways.
+  Places places = places_of(later.tmpfs, directory_of);
+  places.merge(places_of(later.binds, destination_of));
+  drop_those_in(places, base.tmpfs, directory_of);
+  drop_those_in(places, base.binds, destination_of);
+  const Places calls = places_of(later.syscalls_deny, text_of);
+  drop_those_in(calls, base.syscalls_allow, text_of);
+  drop_those_in(calls, base.syscalls_danger_allow, text_of);
+  drop_those_in(denied_hosts(later.network_deny), base.network_allow, host_of);
+  drop_those_in(places_of(later.danger_unprotect, itself), base.protect, itself);
+  drop_those_in(places_of(later.protect, itself), base.danger_unprotect, itself);
+  // Said twice is said once.
+  drop_those_in(places_of(later.protect, itself), base.protect, itself);
+  drop_those_in(places_of(later.danger_unprotect, itself), base.danger_unprotect, itself);
+  drop_those_in(places_of(later.environment_pass, itself), base.environment_pass, itself);
+  drop_those_in(places_of(later.environment_set, variable_of), base.environment_pass, itself);
+  drop_those_in(places_of(later.environment_pass, itself), base.environment_set, variable_of);
   profile_format().merge(base, narrowed);
   base.layers.insert(base.layers.end(), later.layers.begin(), later.layers.end());
 }

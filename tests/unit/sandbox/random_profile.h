@@ -54,11 +54,12 @@ class RandomProfiles {
     limits(out.limits);
     if (often()) put(out.watched, Watched{often(), often()});
     for (int i = some(3); i > 0; --i) {
-      out.environment_pass.push_back({"P" + variable() + (often() ? "*" : ""), {}});
+      out.environment_pass.push_back({variable() + (often() ? "*" : ""), {}});
     }
     std::set<std::string> names;
+    for (const auto& pass : out.environment_pass) names.insert(pass.value);
     for (int i = some(4); i > 0; --i) {
-      const std::string name = "S" + variable();
+      const std::string name = variable();
       if (names.insert(name).second) out.environment_set.push_back({{name, text(60)}, {}});
     }
     if (often()) {
