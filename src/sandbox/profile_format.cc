@@ -26,6 +26,8 @@ using settings::Reading;
 using settings::setting;
 
 constexpr std::uint64_t kMostCount = 1U << 30;
+constexpr std::size_t kMostVariableBytes = 256;
+constexpr std::size_t kMostValueBytes = 64 * 1024;  // of a variable; the kernel takes twice that
 
 template <typename T>
 using SettingOf = std::function<std::optional<Located<T>>&(Profile&)>;
@@ -93,7 +95,10 @@ Field<Profile> extends_field() {
                      Profile& profile) {
     auto names = codec.read(node);
     if (!names) return report(names.error(), info, node, diagnostics);
-    for (std::string& name : *names) profile.extends.push_back({std::move(name), node.at});
+    const auto* items = node.as<settings::Array>();
+    for (std::size_t i = 0; i < names->size(); ++i) {
+      profile.extends.push_back({(*names)[i], items != nullptr ? (*items)[i].at : node.at});
+    }
   };
   out.write = [codec](const Profile& profile) {
     std::vector<std::string> names;
@@ -119,7 +124,7 @@ Field<Profile> tmpfs_field() {
         return PrivateDirectory{*std::move(path), *bytes};
       },
       [size](const PrivateDirectory& each) {
-        return settings::quoted(each.path) + " = " + size.write(each.bytes);
+        return settings::quoted_key(each.path) + " = " + size.write(each.bytes);
       },
       [](const PrivateDirectory& each) { return each.path; });
 }
@@ -143,7 +148,7 @@ Field<Profile> hosts_field() {
         return HostAddress{name->name, *text, {}};
       },
       [](const HostAddress& each) {
-        return settings::quoted(each.name) + " = " + settings::quoted(each.address);
+        return settings::quoted_key(each.name) + " = " + settings::quoted(each.address);
       },
       [](const HostAddress& each) { return each.name; });
 }
@@ -156,13 +161,16 @@ Field<Profile> environment_field() {
       "variables with fixed values; ${workspace}, ${home} and ${tmp} are replaced",
       [](Profile& p) -> List<Pair>& { return p.environment_set; },
       [](const std::string& key, const Node& node) -> Reading<Pair> {
-        if (!text::is_variable_name(key)) {
+        if (!text::is_variable_name(key) || key.size() > kMostVariableBytes) {
           return settings::complain("is no name of a variable", "use letters, digits and _");
         }
         const auto* value = node.as<std::string>();
         if (value == nullptr) return settings::complain(node, "is no text", "write it in quotes");
         if (value->find('\0') != std::string::npos) {
           return settings::complain(node, "has a NUL byte", "leave it out");
+        }
+        if (value->size() > kMostValueBytes) {
+          return settings::complain(node, "is longer than 64 KiB", "put it in a file");
         }
         return Pair{key, *value};
       },
@@ -185,9 +193,14 @@ Field<Profile> danger_host_field() {
                      Profile& profile) {
     const auto value = codec.read(node);
     if (!value) return report(value.error(), info, node, diagnostics);
-    if (!*value) return;
+    if (!*value) {
+      // It would read as if it took back what an earlier file gives.
+      return report({"says nothing", "leave it out, or write mode = \"none\"", {}, {}, {}}, info,
+                    node, diagnostics);
+    }
     if (profile.network) {
-      diagnostics.error(node.at, "", "is given together with network.mode", "choose one of them");
+      return report({"is given together with network.mode", "choose one of them", {}, {}, {}}, info,
+                    node, diagnostics);
     }
     profile.network = Located<NetworkMode>{NetworkMode::kHost, node.at};
   };
@@ -333,11 +346,12 @@ std::vector<settings::TableInfo> tables() {
           {"observe", "What receipts tell about refusals."}};
 }
 
+using Places = std::map<std::string, settings::Location>;
+
 // Two rules of one file about one thing: which of them was meant?
 template <typename T, typename KeyOf>
-void refuse_twice(const List<T>& list, KeyOf key_of, const char* message,
+void refuse_twice(const List<T>& list, KeyOf key_of, const char* message, Places& seen,
                   Diagnostics& diagnostics) {
-  std::map<std::string, settings::Location> seen;
   for (const Located<T>& each : list) {
     const auto [first, fresh] = seen.emplace(key_of(each.value), each.at);
     if (fresh) continue;
@@ -346,34 +360,104 @@ void refuse_twice(const List<T>& list, KeyOf key_of, const char* message,
   }
 }
 
+template <typename T, typename KeyOf>
+Places places_of(const List<T>& list, KeyOf key_of) {
+  Places out;
+  for (const Located<T>& each : list) out.emplace(key_of(each.value), each.at);
+  return out;
+}
+
+template <typename T, typename KeyOf>
+void refuse_those_in(const Places& places, const List<T>& list, KeyOf key_of, const char* message,
+                     Diagnostics& diagnostics) {
+  for (const Located<T>& each : list) {
+    const auto other = places.find(key_of(each.value));
+    if (other == places.end()) continue;
+    diagnostics.error(each.at, key_of(each.value), message,
+                      "the other is at " + to_string(other->second));
+  }
+}
+
+std::string directory_of(const PrivateDirectory& each) { return each.path; }
+std::string destination_of(const Bind& bind) { return bind.destination; }
+std::string text_of(const SyscallRule& rule) { return rule.text; }
+std::string host_of(const HostRule& rule) { return rule.text; }
+std::string variable_of(const std::pair<std::string, std::string>& set) { return set.first; }
+std::string itself(const std::string& text) { return text; }
+
+// Those hosts of which nothing at all may be asked.
+Places denied_hosts(const List<HostRule>& list) {
+  Places out;
+  for (const auto& rule : list) {
+    const bool whole = rule.value.methods.empty() && rule.value.path_prefix.empty();
+    if (whole) out.emplace(rule.value.text, rule.at);
+  }
+  return out;
+}
+
+// Denied paths. What a pattern may mean is not known yet.
+Places denied_paths(const List<PathRule>& list) {
+  Places out;
+  for (const auto& rule : list) {
+    const bool plain = rule.value.access == PathAccess::kDeny && !is_pattern(rule.value.path);
+    if (plain) out.emplace(rule.value.path, rule.at);
+  }
+  return out;
+}
+
+// The denial that takes away what `rule` gives: at the same path or above it.
+const settings::Location* denial_of(const Places& denied, const PathRule& rule) {
+  if (rule.access != PathAccess::kRead && rule.access != PathAccess::kWrite) return nullptr;
+  std::string path = rule.path;
+  while (true) {
+    const auto found = denied.find(path);
+    if (found != denied.end()) return &found->second;
+    const std::size_t slash = path.rfind('/');
+    if (slash == std::string::npos) return nullptr;
+    path.resize(slash);
+  }
+}
+
+void refuse_denied(const Places& denied, const List<PathRule>& later, Diagnostics& diagnostics) {
+  for (const auto& rule : later) {
+    const settings::Location* denial = denial_of(denied, rule.value);
+    if (denial == nullptr) continue;
+    diagnostics.error(rule.at, rule.value.path, "is denied, and that wins",
+                      "the other rule is at " + to_string(*denial));
+  }
+}
+
 void check_file(const Profile& profile, Diagnostics& diagnostics) {
+  const auto path_of = [](const PathRule& rule) { return rule.path; };
+  Places paths;
+  refuse_twice(profile.paths, path_of, "is in two rules of this file", paths, diagnostics);
+  refuse_denied(denied_paths(profile.paths), profile.paths, diagnostics);
+  Places destinations;
+  refuse_twice(profile.tmpfs, directory_of, "is in two rules of this file", destinations,
+               diagnostics);
+  refuse_twice(profile.binds, destination_of, "is in two rules of this file", destinations,
+               diagnostics);
+  Places names;
   refuse_twice(
-      profile.paths, [](const PathRule& rule) { return rule.path; }, "is in two rules of this file",
-      diagnostics);
-  std::map<std::string, settings::Location> allowed;
-  for (const auto& each : profile.syscalls_allow) allowed.emplace(each.value.text, each.at);
-  for (const auto& each : profile.syscalls_danger_allow) allowed.emplace(each.value.text, each.at);
-  for (const auto& each : profile.syscalls_deny) {
-    const auto other = allowed.find(each.value.text);
-    if (other == allowed.end()) continue;
-    diagnostics.error(each.at, each.value.text, "is allowed and denied in this file",
-                      "the other is at " + to_string(other->second));
-  }
-  std::map<std::string, settings::Location> hosts;
-  for (const auto& each : profile.network_allow) hosts.emplace(each.value.text, each.at);
-  for (const auto& each : profile.network_deny) {
-    const auto other = hosts.find(each.value.text);
-    if (other == hosts.end()) continue;
-    diagnostics.error(each.at, each.value.text, "is allowed and denied in this file",
-                      "the other is at " + to_string(other->second));
-  }
-  for (const auto& pass : profile.environment_pass) {
-    for (const auto& set : profile.environment_set) {
-      if (!names_variable(pass.value, set.value.first)) continue;
-      diagnostics.error(pass.at, pass.value, "would pass a variable that environment.set has",
-                        "the other is at " + to_string(set.at));
-    }
-  }
+      profile.network_hosts, [](const HostAddress& each) { return each.name; },
+      "has two addresses in this file", names, diagnostics);
+  const char* both = "is allowed and denied in this file";
+  const Places denied_calls = places_of(profile.syscalls_deny, text_of);
+  refuse_those_in(denied_calls, profile.syscalls_allow, text_of, both, diagnostics);
+  refuse_those_in(denied_calls, profile.syscalls_danger_allow, text_of, both, diagnostics);
+  refuse_those_in(denied_hosts(profile.network_deny), profile.network_allow, host_of, both,
+                  diagnostics);
+  refuse_those_in(places_of(profile.protect, itself), profile.danger_unprotect, itself,
+                  "is protected in this file, too", diagnostics);
+  // What is set wins over what a prefix would pass; one name alone is meant one way.
+  refuse_those_in(places_of(profile.environment_set, variable_of), profile.environment_pass, itself,
+                  "would pass a variable that environment.set has", diagnostics);
+}
+
+// Takes out of `list` what `later` says otherwise.
+template <typename T, typename KeyOf>
+void drop_those_in(const Places& later, List<T>& list, KeyOf key_of) {
+  std::erase_if(list, [&](const auto& each) { return later.contains(key_of(each.value)); });
 }
 
 }  // namespace
@@ -402,30 +486,51 @@ std::string print_profile(const Profile& profile) { return profile_format().writ
 
 void merge_profile(Profile& base, const Profile& later, Diagnostics& diagnostics) {
   // A later file cannot give back what an earlier one denies: it would read as if it did.
-  for (const auto& rule : later.paths) {
-    for (const auto& other : base.paths) {
-      const bool gives =
-          rule.value.access == PathAccess::kRead || rule.value.access == PathAccess::kWrite;
-      if (!gives || other.value.access != PathAccess::kDeny) continue;
-      const bool below = is_within(rule.value.path, other.value.path);
-      if (!below || is_pattern(other.value.path)) continue;
-      diagnostics.error(rule.at, rule.value.path, "is denied, and that wins",
-                        "the other rule is at " + to_string(other.at));
-    }
-  }
+  refuse_denied(denied_paths(base.paths), later.paths, diagnostics);
+  const char* denied = "is denied, and that wins";
+  const Places denied_calls = places_of(base.syscalls_deny, text_of);
+  refuse_those_in(denied_calls, later.syscalls_allow, text_of, denied, diagnostics);
+  refuse_those_in(denied_calls, later.syscalls_danger_allow, text_of, denied, diagnostics);
+  refuse_those_in(denied_hosts(base.network_deny), later.network_allow, host_of, denied,
+                  diagnostics);
   // Of two about one path the later one holds; a denied one stays.
-  for (const auto& rule : later.paths) {
-    std::erase_if(base.paths, [&](const auto& other) {
-      return other.value.path == rule.value.path && other.value.access != PathAccess::kDeny &&
-             rule.value.access != PathAccess::kDeny;
-    });
+  std::set<std::string> said;
+  for (const auto& rule : later.paths) said.insert(rule.value.path);
+  Profile narrowed = later;
+  std::set<std::string> stay;
+  for (const auto& rule : base.paths) {
+    if (rule.value.access == PathAccess::kDeny) stay.insert(rule.value.path);
   }
-  profile_format().merge(base, later);
+  std::erase_if(narrowed.paths, [&](const auto& rule) { return stay.contains(rule.value.path); });
+  const Places denied_now = denied_paths(later.paths);
+  std::erase_if(base.paths, [&](const auto& rule) {
+    if (denial_of(denied_now, rule.value) != nullptr) return true;
+    return said.contains(rule.value.path) && !stay.contains(rule.value.path);
+  });
+  // The same for all else that is said two ways.
+  Places places = places_of(later.tmpfs, directory_of);
+  places.merge(places_of(later.binds, destination_of));
+  drop_those_in(places, base.tmpfs, directory_of);
+  drop_those_in(places, base.binds, destination_of);
+  const Places calls = places_of(later.syscalls_deny, text_of);
+  drop_those_in(calls, base.syscalls_allow, text_of);
+  drop_those_in(calls, base.syscalls_danger_allow, text_of);
+  drop_those_in(denied_hosts(later.network_deny), base.network_allow, host_of);
+  drop_those_in(places_of(later.danger_unprotect, itself), base.protect, itself);
+  drop_those_in(places_of(later.protect, itself), base.danger_unprotect, itself);
+  // Said twice is said once.
+  drop_those_in(places_of(later.protect, itself), base.protect, itself);
+  drop_those_in(places_of(later.danger_unprotect, itself), base.danger_unprotect, itself);
+  drop_those_in(places_of(later.environment_pass, itself), base.environment_pass, itself);
+  drop_those_in(places_of(later.environment_set, variable_of), base.environment_pass, itself);
+  drop_those_in(places_of(later.environment_pass, itself), base.environment_set, variable_of);
+  profile_format().merge(base, narrowed);
   base.layers.insert(base.layers.end(), later.layers.begin(), later.layers.end());
 }
 
 bool is_profile_name(std::string_view name) {
   if (name.empty() || name.size() > 64 || name.front() == '.' || name.front() == '-') return false;
+  if (name.ends_with(".toml")) return false;  // a file
   return std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
            c == '_' || c == '.';
