@@ -39,6 +39,10 @@ class ProfileStore {
   // `name` is a name, or the path of a file if it has a '/' or ends with ".toml". E1002 with the
   // nearest name; E1001 with all that is wrong in the files, each with its place.
   Result<LoadedProfile> load(const std::string& name) const;
+  // The same; what is wrong or doubtful in the files also goes to `diagnostics`, one by one.
+  Result<LoadedProfile> load(const std::string& name, settings::Diagnostics& diagnostics) const;
+  // What `path`, a file NAME.toml of one of the places, would come to if it held `text`.
+  Result<LoadedProfile> rehearse(const std::string& path, const std::string& text) const;
 
   // Every profile of that name, the one that holds first.
   struct Place {
