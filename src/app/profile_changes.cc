@@ -1,10 +1,10 @@
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <ctime>
-#include <filesystem>
 #include <memory>
+#include <optional>
+#include <string_view>
 
 #include "app/profile_options.h"
 #include "base/text.h"
@@ -50,6 +50,15 @@ std::string today() {
   return text;
 }
 
+std::string for_shell(const std::string& word) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=@%+,";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? "'\\''" : std::string(1, c);
+  return out + "'";
+}
+
 // As a person would type it.
 std::string value_as_given(const ProfileWish& wish) {
   settings::Diagnostics ignored;
@@ -57,7 +66,7 @@ std::string value_as_given(const ProfileWish& wish) {
   const auto document = settings::parse_document("v = " + wish.value, source, ignored);
   const std::string value =
       document != nullptr ? settings::shown(*document->front().value) : wish.value;
-  return wish.name.empty() ? value : wish.name + "=" + value;
+  return for_shell(wish.name.empty() ? value : wish.name + "=" + value);
 }
 
 std::string key_text(const ProfileWish& wish) {
@@ -65,14 +74,22 @@ std::string key_text(const ProfileWish& wish) {
          (wish.name.empty() ? wish.value : wish.name + " = " + wish.value);
 }
 
-ProfileWish proxy_wish(const ProfileWish& for_host) {
-  return {for_host.option, "network", "mode", "", "\"proxy\"", for_host.comment};
-}
-
-// A host without a way to it is no use.
-bool needs_proxy(const ProfileWish& wish, const sandbox::Profile& profile) {
-  return wish.table == "network" && wish.key == "allow" &&
-         network_of(profile) == sandbox::NetworkMode::kNone;
+// What a wish is no use without: a way to a host, and time for jobs where calls get more than they
+// have. `profile` is what the wish would come on top of.
+Result<std::optional<ProfileWish>> needed_for(const ProfileWish& wish,
+                                              const sandbox::Profile& profile) {
+  const auto with = [&wish](const char* table, const char* key, const std::string& value) {
+    return ProfileWish{wish.option, table, key, "", value, wish.comment};
+  };
+  const std::string key = wish.table + "." + wish.key;
+  if (key == "network.allow" && network_of(profile) == sandbox::NetworkMode::kNone) {
+    return with("network", "mode", "\"proxy\"");
+  }
+  if (key == "limits.wall") {
+    const auto wall = TRY(sandbox::wished(wish)).limits.wall->value;
+    if (wall > limits_of(profile).job_wall) return with("limits", "job_wall", wish.value);
+  }
+  return std::nullopt;
 }
 
 // What `allow` did with one wish.
@@ -123,7 +140,7 @@ class Allowance {
   Status add(ProfileWish wish, sandbox::Profile& profile) {
     wish.comment = today() + ": mayfly profile allow " + options_.name + " " + wish.option + " " +
                    value_as_given(wish);
-    if (needs_proxy(wish, profile)) TRY(write(proxy_wish(wish), profile));
+    if (const auto first = TRY(needed_for(wish, profile))) TRY(write(*first, profile));
     const auto one = TRY(sandbox::wished(wish));
     if (const auto at = said_already(profile, wish, one)) {
       done_.push_back({key_text(wish), false, settings::to_string(*at)});
@@ -155,14 +172,10 @@ Result<std::string> create(const ProfileOptions& options) {
   const ProfileStore store = profile_store();
   const std::string directory = TRY(directory_for(store, options.system));
   sandbox::NewProfile wanted{options.name, options.extends, options.description, {}};
-  const sandbox::Profile base =
-      TRY_TO("--extends", store.load(options.extends)).profile;
+  const sandbox::Profile base = TRY_TO("--extends", store.load(options.extends)).profile;
   for (const ProfileWish& wish : options.wishes) {
     TRY(sandbox::wished(wish));
-    const bool mode_said =
-        std::any_of(wanted.wishes.begin(), wanted.wishes.end(),
-                    [](const ProfileWish& each) { return each.key == "mode"; });
-    if (needs_proxy(wish, base) && !mode_said) wanted.wishes.push_back(proxy_wish(wish));
+    if (const auto first = TRY(needed_for(wish, base))) wanted.wishes.push_back(*first);
     wanted.wishes.push_back(wish);
   }
   const std::string path = directory + "/" + options.name + ".toml";

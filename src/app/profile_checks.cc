@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
 #include <vector>
 
 #include "app/policy_options.h"
@@ -83,6 +82,7 @@ class Checker {
   }
 
   std::string project_file() const {
+    if (workspace_.empty()) return "";
     const std::string path = workspace_ + "/.mayfly/profile.toml";
     return settings::mark_of(path).there ? path : "";
   }

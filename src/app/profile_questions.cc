@@ -52,8 +52,8 @@ Listed look_at(const ProfileStore& store, const std::string& name) {
   const auto loaded = store.load(name);
   if (!loaded) {
     out.error = loaded.error();
-  } else if (loaded->profile.description) {
-    out.description = first_line(loaded->profile.description->value);
+  } else if (const auto* own = sandbox::own_description(loaded->profile)) {
+    out.description = first_line(*own);
   }
   return out;
 }

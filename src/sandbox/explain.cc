@@ -87,7 +87,7 @@ class Explainer {
 
   Explanation explain() {
     out_.profile = profile_.name;
-    if (profile_.description) out_.description = profile_.description->value;
+    if (const auto* own = own_description(profile_)) out_.description = *own;
     for (const auto& layer : profile_.layers) out_.files.push_back(to_string(layer.at));
     out_.prose = prose_of(profile_, policy_);
     for (const auto& field : profile_format().fields()) {

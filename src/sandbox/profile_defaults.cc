@@ -14,6 +14,12 @@ ToolchainChoice toolchains_of(const Profile& profile) {
   return profile.toolchains ? profile.toolchains->value : ToolchainChoice{};
 }
 
+const std::string* own_description(const Profile& profile) {
+  const auto& description = profile.description;
+  const bool own = description && description->at.source == profile.at.source;
+  return own ? &description->value : nullptr;
+}
+
 Profile with_defaults(Profile profile) {
   const auto fill = [](auto& setting, auto value) {
     if (!setting) setting = {std::move(value), {}};

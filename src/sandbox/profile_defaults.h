@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "sandbox/profile.h"
 
 namespace mayfly::sandbox {
@@ -8,6 +10,9 @@ namespace mayfly::sandbox {
 NetworkMode network_of(const Profile& profile);
 CacheMode cache_of(const Profile& profile);
 ToolchainChoice toolchains_of(const Profile& profile);
+
+// What a merged profile says of itself, or null: what its base says may not be true of it.
+const std::string* own_description(const Profile& profile);
 
 // `profile` with each setting that nobody made as it is then; their places are "built in". Lists,
 // and what has no value of its own (description, identity), stay as they are.

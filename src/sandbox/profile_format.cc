@@ -361,6 +361,14 @@ void refuse_twice(const List<T>& list, KeyOf key_of, const char* message,
   }
 }
 
+template <typename Rule>
+void take_away(List<Rule>& allowed, const List<Rule>& denied) {
+  for (const auto& rule : denied) {
+    std::erase_if(allowed,
+                  [&](const auto& other) { return other.value.text == rule.value.text; });
+  }
+}
+
 void check_file(const Profile& profile, Diagnostics& diagnostics) {
   refuse_twice(
       profile.paths, [](const PathRule& rule) { return rule.path; }, "is in two rules of this file",
@@ -435,6 +443,15 @@ void merge_profile(Profile& base, const Profile& later, Diagnostics& diagnostics
              rule.value.access != PathAccess::kDeny;
     });
   }
+  // What a later file denies in the same words it takes away: the merged profile reads as one file.
+  for (const auto& rule : later.paths) {
+    if (rule.value.access != PathAccess::kDeny) continue;
+    std::erase_if(base.paths,
+                  [&](const auto& other) { return other.value.path == rule.value.path; });
+  }
+  take_away(base.syscalls_allow, later.syscalls_deny);
+  take_away(base.syscalls_danger_allow, later.syscalls_deny);
+  take_away(base.network_allow, later.network_deny);
   profile_format().merge(base, later);
   base.layers.insert(base.layers.end(), later.layers.begin(), later.layers.end());
 }
