@@ -87,6 +87,30 @@ Status check_row(const std::vector<Probe>& table, std::string_view id, const std
   return fail(lacking(rule, rows));
 }
 
+Status check_requirement(const std::vector<Probe>& table, Requirement requirement,
+                         const std::string& of) {
+  const std::string rule = std::string("host.requires = ") + to_string(requirement) + of;
+  switch (requirement) {
+    case Requirement::kLandlock:
+      return check_row(table, "landlock", rule);
+    case Requirement::kSupervisor:
+      return check_row(table, "seccomp_notify", rule);
+    case Requirement::kCgroup:
+    case Requirement::kCgroupV2:
+      break;
+  }
+  for (const char* id : {"cgroup_memory", "cgroup_processes", "cgroup_cpu"}) {
+    TRY(check_row(table, id, rule));
+  }
+  if (requirement == Requirement::kCgroup) return {};
+  if (holder(table, "cgroup_memory", "") == "cgroup v2") return {};
+  Error error;
+  error.message = "this host cannot enforce " + rule + ": its control groups are version 1";
+  return fail(cannot_enforce(std::move(error),
+                             "Use cgroup v2: systemd.unified_cgroup_hierarchy=1 on the kernel's "
+                             "command line"));
+}
+
 }  // namespace
 
 const char* to_string(Probe::State state) {
@@ -141,6 +165,9 @@ Status check_host(const std::vector<Probe>& table, const Profile& profile) {
   }
   if (limits.cpu_percent > 0) TRY(check_row(table, "cgroup_cpu", "the CPU share" + of));
   if (limits.io_bytes_per_second > 0) TRY(check_row(table, "cgroup_io", "the I/O rate" + of));
+  for (const auto& requirement : profile.requires_) {
+    TRY(check_requirement(table, requirement.value, of));
+  }
   return {};
 }
 

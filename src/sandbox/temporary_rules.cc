@@ -1,24 +1,7 @@
-#include "sandbox/capabilities.h"
 #include "sandbox/network_rules.h"
-#include "sandbox/observation.h"
 #include "sandbox/path_access.h"
-#include "sandbox/syscall_policy.h"
 // Until the real ones are merged.
 namespace mayfly::sandbox {
-Status check_capability(const std::string&) { return {}; }
-Result<SyscallRule> parse_syscall_rule(std::string_view text) {
-  SyscallRule rule;
-  rule.text = std::string(text);
-  if (text.starts_with('@')) {
-    rule.group = std::string(text.substr(1));
-  } else {
-    rule.call = std::string(text);
-  }
-  return rule;
-}
-Result<IgnorePattern> parse_ignore_pattern(std::string_view text) {
-  return IgnorePattern{std::string(text), "", "", {}};
-}
 Result<HostRule> parse_host_rule(std::string_view text) {
   HostRule rule;
   rule.text = std::string(text);
@@ -47,15 +30,5 @@ PathAnswer look_up(const Policy& policy, const std::string& path) {
            mount.rule, mount.at};
   }
   return out;
-}
-std::vector<std::string> calls_of_group(std::string_view) { return {}; }
-SyscallDecision decide(const SyscallPolicy& policy, std::string_view call) {
-  for (const SyscallRule& rule : policy.deny) {
-    if (rule.call == call) return {SyscallVerdict::kDenied, &rule};
-  }
-  for (const SyscallRule& rule : policy.allow) {
-    if (rule.call == call) return {SyscallVerdict::kAllowed, &rule};
-  }
-  return {};
 }
 }  // namespace mayfly::sandbox

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/sys.h"
+#include "sandbox/linux/requirements.h"
 
 namespace mayfly::sandbox {
 namespace {
@@ -237,6 +238,7 @@ Result<std::vector<std::shared_ptr<ProtectedPaths>>> LinuxEngine::guards_for(con
 // Everything about a call that can be refused before it takes a place.
 Result<std::shared_ptr<RunningCall>> LinuxEngine::prepare(std::shared_ptr<const Policy> policy,
                                                           Command command, CallObserver observer) {
+  TRY(check_requirements(*policy, zygotes_->cgroup_abilities()));
   auto call = std::make_shared<RunningCall>();
   call->enforcement =
       TRY(choose_enforcement(*policy, command.limits, zygotes_->cgroup_abilities()));

@@ -29,6 +29,7 @@
 #include "sandbox/linux/payload.h"
 #include "sandbox/linux/stages.h"
 #include "sandbox/linux/supervisor.h"
+#include "sandbox/linux/syscall_gate.h"
 #include "sandbox/linux/syscall_text.h"
 
 namespace mayfly::sandbox {
@@ -203,8 +204,11 @@ bool is_routine(const seccomp_data& call) {
 
 class Keeper {
  public:
-  Keeper(InitInputs& inputs, Started& started)
-      : inputs_(inputs), started_(started), attributes_(started.writable) {
+  Keeper(const RootPlan& root, InitInputs& inputs, Started& started)
+      : refusals_(root.refusals),
+        inputs_(inputs),
+        started_(started),
+        attributes_(started.writable) {
     sigset_t children;
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
@@ -318,6 +322,10 @@ class Keeper {
     static_assert(sizeof(seccomp_notif) < sizeof buffer);
     auto& request = *reinterpret_cast<seccomp_notif*>(buffer);
     if (::ioctl(listener(), SECCOMP_IOCTL_NOTIF_RECV, &request) < 0) return;
+    if (const auto rule = refused_by(refusals_, request.data)) {
+      respond(request.id, EPERM);
+      return started_.ledger->record(denied_call(request.data, rule));
+    }
     if (request.data.nr == SYS_fallocate) {
       reserve(reserved_by(request.data));
       return respond(request.id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
@@ -326,7 +334,9 @@ class Keeper {
     int error = refusal != 0 ? refusal : EPERM;
     if (FileAttributes::handles(request.data.nr)) error = attributes_.perform(listener(), request);
     respond(request.id, error);
-    if (error == EPERM && refusal == 0 && !is_routine(request.data)) record(request.data);
+    if (error == EPERM && refusal == 0 && !is_routine(request.data)) {
+      started_.ledger->record(denied_call(request.data, std::nullopt));
+    }
   }
 
   void respond(std::uint64_t id, int error, std::uint32_t flags = 0) const {
@@ -338,15 +348,7 @@ class Keeper {
     (void)::ioctl(listener(), SECCOMP_IOCTL_NOTIF_SEND, &response);
   }
 
-  void record(const seccomp_data& call) {
-    CallText text = describe_call(call);
-    Finding finding;
-    finding.operation = std::move(text.operation);
-    finding.target = std::move(text.target);
-    finding.error = EPERM;
-    started_.ledger->record(finding);
-  }
-
+  const std::string& refusals_;
   InitInputs& inputs_;
   Started& started_;
   FileAttributes attributes_;
@@ -380,7 +382,7 @@ void landlock_init_main(const RootPlan& root, InitInputs inputs) {
   note.landlock_abi = started->landlock_abi;
   (void)sys::send_message(inputs.channel.get(), encode(note));
   for (OwnedFd& stream : inputs.standard) stream.reset();
-  Keeper(inputs, *started).serve_until_end();
+  Keeper(root, inputs, *started).serve_until_end();
 }
 
 }  // namespace mayfly::sandbox

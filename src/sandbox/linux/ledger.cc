@@ -23,6 +23,7 @@ struct Entry {
   std::uint8_t rule;
   std::uint8_t operation_size;
   std::uint8_t target_size;
+  std::uint16_t number;
   char operation[48];
   char target[192];
 };
@@ -99,8 +100,8 @@ Result<LedgerReader> LedgerReader::map(const OwnedFd& file) {
 
 void LedgerWriter::record(const Finding& finding) {
   page_->total.fetch_add(finding.count, std::memory_order_relaxed);
-  const std::string key =
-      std::to_string(static_cast<int>(finding.kind)) + finding.operation + "\n" + finding.target;
+  const std::string key = std::to_string(static_cast<int>(finding.kind)) + finding.operation +
+                          "\n" + finding.target + "\n" + std::to_string(finding.number);
   if (const auto found = index_.find(key); found != index_.end()) {
     page_->entry[found->second].count.fetch_add(finding.count, std::memory_order_relaxed);
     return;
@@ -111,6 +112,7 @@ void LedgerWriter::record(const Finding& finding) {
   Entry& entry = page_->entry[at];
   entry.kind = static_cast<std::uint8_t>(finding.kind);
   entry.rule = static_cast<std::uint8_t>(finding.rule);
+  entry.number = finding.number;
   entry.error = finding.error;
   entry.operation_size = put(entry.operation, finding.operation);
   entry.target_size = put(entry.target, finding.target);
@@ -136,11 +138,11 @@ LedgerContent LedgerReader::read() const {
   for (std::size_t i = 0; i < entries; ++i) {
     const Entry& entry = page_->entry[i];
     if (entry.kind > static_cast<std::uint8_t>(ViolationKind::kHostCode)) continue;
-    if (entry.rule > static_cast<std::uint8_t>(BrokenRule::kUnixSockets)) continue;
+    if (entry.rule > static_cast<std::uint8_t>(BrokenRule::kProfileCalls)) continue;
     content.findings.push_back(
         {static_cast<ViolationKind>(entry.kind), static_cast<BrokenRule>(entry.rule),
          take(entry.operation, entry.operation_size), take(entry.target, entry.target_size),
-         entry.error, entry.count.load(std::memory_order_relaxed)});
+         entry.error, entry.count.load(std::memory_order_relaxed), entry.number});
   }
   return content;
 }

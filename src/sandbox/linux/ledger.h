@@ -21,7 +21,11 @@ namespace mayfly::sandbox {
 //   LedgerReader reader = TRY(LedgerReader::map(file));  // server
 
 // Which rule was broken; the server knows its words.
-enum class BrokenRule : std::uint8_t { kSystemCalls, kUnixSockets };
+enum class BrokenRule : std::uint8_t {
+  kSystemCalls,  // no profile allows the call
+  kUnixSockets,
+  kProfileCalls,  // the profile refuses it; Finding::number says by which of its rules
+};
 
 // One kind of violation.
 struct Finding {
@@ -31,6 +35,7 @@ struct Finding {
   std::string target;
   int error = 0;  // what the program was answered, as errno
   std::uint64_t count = 1;
+  std::uint16_t number = 0;  // of a rule (syscall_gate.h)
 };
 
 // What the watch saw. 0: nothing yet, or it was not asked to look.

@@ -47,6 +47,7 @@ struct Launch {
   struct rlimit processes;
   struct rlimit cpu_seconds;
   struct rlimit files;
+  std::uint64_t capabilities;  // kept: bits by number
   const sock_fprog* filters;
   const bool* filter_listens;
   std::size_t filter_count;
@@ -85,10 +86,31 @@ bool limit_user_counts(const Launch& launch) {
          write_map(launch.host_proc, "sys/user/max_user_namespaces", "0");
 }
 
-bool drop_privileges() {
+// Takes from the bounding set what is not kept, and puts what is into the ambient set, which is
+// what a program without set-id bits starts with.
+bool bound_capabilities(std::uint64_t kept) {
+  for (unsigned long one = 0; prctl(PR_CAPBSET_READ, one, 0, 0, 0) >= 0; ++one) {
+    if ((kept >> one & 1) == 0 && prctl(PR_CAPBSET_DROP, one, 0, 0, 0) < 0) return false;
+  }
+  return true;
+}
+
+bool raise_ambient(std::uint64_t kept) {
+  for (unsigned long one = 0; kept >> one != 0; ++one) {
+    if ((kept >> one & 1) == 0) continue;
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, one, 0, 0) < 0) return false;
+  }
+  return true;
+}
+
+bool drop_privileges(std::uint64_t kept) {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  const __user_cap_data_struct none[2] = {};
-  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && syscall(SYS_capset, &header, none) == 0;
+  const auto low = static_cast<std::uint32_t>(kept);
+  const auto high = static_cast<std::uint32_t>(kept >> 32);
+  const __user_cap_data_struct sets[2] = {{low, low, low}, {high, high, high}};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return false;
+  if (kept != 0 && !bound_capabilities(kept)) return false;
+  return syscall(SYS_capset, &header, sets) == 0 && raise_ambient(kept);
 }
 
 bool reset_signals() {
@@ -238,7 +260,7 @@ int become_program(void* argument) {
   stage("descriptors", keep_only_streams(launch));
   stage("signals", reset_signals());
   umask(022);
-  stage("privileges", drop_privileges());
+  stage("privileges", drop_privileges(launch.capabilities));
   stage("landlock", enforce_ruleset(launch));
   stage("working directory", enter_directory(launch));
   stage("seccomp", load_filters(launch));
@@ -365,6 +387,8 @@ Result<StartedProgram> start_payload(const RootPlan& root, const CallPlan& call,
   launch.processes = {processes, processes};
   launch.cpu_seconds = cpu_seconds(call.limits);
   launch.files = {call.limits.open_files, call.limits.open_files};
+  // Only over a user namespace of the program's own may it have any.
+  launch.capabilities = launch.own_namespaces ? root.capabilities : 0;
   launch.filters = filters.data();
   launch.filter_listens = reinterpret_cast<const bool*>(listens.data());
   launch.filter_count = filters.size();

@@ -86,6 +86,8 @@ struct RootPlan {
   std::vector<CallOp> call_ops;
   std::vector<LandlockRule> landlock;  // paths as the program sees them
   std::vector<FilterProgram> filters;  // in the order in which they are loaded
+  std::string refusals;                // which rule refuses a reported call (syscall_gate.h)
+  std::uint64_t capabilities = 0;      // that the program keeps: bits by number (capabilities.h)
 
   bool operator==(const RootPlan&) const = default;
 };

@@ -94,6 +94,7 @@ std::string encode(const RootPlan& plan) {
             [](Writer& w, const LandlockRule& rule) { w.put(rule.path).put(rule.reach); });
   write_all(out, plan.filters,
             [](Writer& w, const FilterProgram& f) { w.put(f.bytes).put(f.listener); });
+  out.put(plan.refusals).put(plan.capabilities);
   return out.take();
 }
 
@@ -117,6 +118,8 @@ Result<RootPlan> decode_root_plan(std::string_view bytes) {
     filter.listener = r.get<bool>();
     return filter;
   });
+  plan.refusals = in.get<std::string>();
+  plan.capabilities = in.get<std::uint64_t>();
   return complete(in, std::move(plan));
 }
 

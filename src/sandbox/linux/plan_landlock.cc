@@ -9,6 +9,7 @@
 #include "base/sys.h"
 #include "sandbox/linux/plan.h"
 #include "sandbox/linux/seccomp_filter.h"
+#include "sandbox/linux/syscall_gate.h"
 
 // The plan of Tier::kLandlock: nothing is mounted, so every rule is about a path of the host's.
 namespace mayfly::sandbox {
@@ -97,6 +98,11 @@ Status check(const Policy& policy, const Surroundings& surroundings) {
                          "Use it at its own path"));
     }
   }
+  if (!policy.capabilities.empty()) {
+    return fail(refuse("capabilities.danger_keep", policy.capabilities.front(),
+                       "without a user namespace of its own it would be one over the host",
+                       "Use a host with user namespaces, or a profile that keeps none"));
+  }
   for (const auto& [workspace, path] : surroundings.set_id_files) {
     return fail(refuse("workspace", workspace + "/" + path,
                        "a program could change this set-id file, which keeps its set-id bits",
@@ -127,9 +133,9 @@ Result<RootPlan> plan_landlock_root(const Policy& policy, const Surroundings& su
   }
   for (const char* path : kDevices) plan.landlock.push_back({path, Reach::kDevice});
   FilterOptions options;
-  options.tracing = allows_tracing(policy.syscalls);
   options.namespaces = Namespaces::kHosts;
-  plan.filters = TRY(compile_filters(options));
+  plan.filters = TRY(compile_filters(policy.syscalls, options));
+  plan.refusals = TRY(compile_refusals(policy.syscalls));
   return plan;
 }
 

@@ -6,8 +6,10 @@
 
 #include "base/sys.h"
 #include "base/text.h"
+#include "sandbox/capabilities.h"
 #include "sandbox/linux/plan.h"
 #include "sandbox/linux/seccomp_filter.h"
+#include "sandbox/linux/syscall_gate.h"
 
 namespace mayfly::sandbox {
 namespace {
@@ -236,7 +238,9 @@ Result<RootPlan> RootPlanner::make() {
   add_generated();
   add_protection();
   add_landlock();
-  plan_.filters = TRY(compile_filters({.tracing = allows_tracing(policy_.syscalls)}));
+  plan_.filters = TRY(compile_filters(policy_.syscalls));
+  plan_.refusals = TRY(compile_refusals(policy_.syscalls));
+  plan_.capabilities = TRY(capability_bits(policy_.capabilities));
   return std::move(plan_);
 }
 
@@ -315,6 +319,9 @@ std::string to_text(const RootPlan& plan) {
   for (const FilterProgram& filter : plan.filters) {
     out += "filter of " + std::to_string(filter.bytes.size() / 8) + " instructions" +
            (filter.listener ? ", with a listener" : "") + "\n";
+  }
+  if (plan.capabilities != 0) {
+    out += "keep " + text::join(capability_names(plan.capabilities), " ") + "\n";
   }
   return out;
 }

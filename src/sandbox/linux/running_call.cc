@@ -9,6 +9,8 @@
 
 #include "base/sys.h"
 #include "base/text.h"
+#include "sandbox/linux/syscall_gate.h"
+#include "sandbox/syscall_names.h"
 
 namespace mayfly::sandbox {
 namespace {
@@ -19,8 +21,29 @@ constexpr milliseconds kPatience{2000};
 // Less often may be a program that tries again for a while.
 constexpr std::uint64_t kFewestRefusals = 100;
 
-bool is_tracing(const std::string& call) {
-  return call == "ptrace" || call == "kcmp" || call.starts_with("process_vm_");
+// Of the groups that have the call, one that a profile could allow.
+std::string group_of(const std::string& call) {
+  for (std::string& group : syscall_groups()) {
+    if (is_in_group(group, call)) return std::move(group);
+  }
+  return {};
+}
+
+// By rule `number` of the policy.
+void name_rule(Violation& violation, const Policy& policy, std::uint16_t number) {
+  const SyscallRule* rule = numbered_rule(policy.syscalls, number);
+  if (rule == nullptr) {
+    violation.rule = policy.profile + ": syscalls.allow";
+    violation.remedy = "This profile does not allow @" + group_of(violation.operation) +
+                       ": ask the operator for one that does, such as default";
+    return;
+  }
+  violation.rule = rule->rule.empty() ? policy.profile + ": syscalls" : rule->rule;
+  if (rule->at.source != nullptr) violation.rule += ", " + to_string(rule->at);
+  const bool denies = number <= policy.syscalls.deny.size();
+  violation.remedy = "The profile's rule \"" + text::one_line(rule->text) + "\" " +
+                     (denies ? "denies it" : "allows it with other arguments only") +
+                     ": do without, or ask the operator to change that rule";
 }
 
 Violation violation_of(const Finding& finding, const Policy& policy) {
@@ -34,9 +57,10 @@ Violation violation_of(const Finding& finding, const Policy& policy) {
   switch (finding.rule) {
     case BrokenRule::kSystemCalls:
       violation.rule = policy.profile + ": system calls";
-      violation.remedy = !allows_tracing(policy.syscalls) && is_tracing(finding.operation)
-                             ? "This profile allows no tracing: ask the operator for one that does"
-                             : "No profile allows this call; use a way that does without it";
+      violation.remedy = "No profile allows this call; use a way that does without it";
+      break;
+    case BrokenRule::kProfileCalls:
+      name_rule(violation, policy, finding.number);
       break;
     case BrokenRule::kUnixSockets:
       violation.rule = policy.profile + ": unix sockets";
@@ -48,14 +72,15 @@ Violation violation_of(const Finding& finding, const Policy& policy) {
   return violation;
 }
 
+constexpr const char* kNoCapabilities = "no capabilities";
 const char* const kLayers[] = {
-    "user namespace",  "mount namespace",      "pid namespace",    "network namespace",
-    "ipc namespace",   "uts namespace",        "cgroup namespace", "pivot_root",
-    "no capabilities", "inner user namespace", "no_new_privs",     "seccomp allowlist",
+    "user namespace", "mount namespace",      "pid namespace",    "network namespace",
+    "ipc namespace",  "uts namespace",        "cgroup namespace", "pivot_root",
+    kNoCapabilities,  "inner user namespace", "no_new_privs",     "seccomp allowlist",
     "rlimits"};
 
 // Where there are no namespaces. Landlock itself is added with its ABI.
-const char* const kLandlockLayers[] = {"no capabilities", "no_new_privs", "seccomp allowlist",
+const char* const kLandlockLayers[] = {kNoCapabilities, "no_new_privs", "seccomp allowlist",
                                        "rlimits", "memory and process watch at 10 Hz"};
 
 microseconds since_epoch(const struct timeval& time) {
@@ -235,6 +260,17 @@ void RunningCall::add_usage(Report& report, const WatchedUsage& watched) const {
           "the kernel enforces these limits without telling us");
 }
 
+// What the profile asks for and nobody can give.
+void RunningCall::add_unavailable(Report& report) const {
+  const NetworkMode mode = policy->network.mode;
+  if (mode == NetworkMode::kNone) return;
+  report.unavailable.push_back(
+      {std::string("network.mode = ") + to_string(mode),
+       std::string(mode == NetworkMode::kProxy ? "this version has no proxy yet"
+                                               : "this version gives nobody the host's network") +
+           ": nothing outside is reachable"});
+}
+
 void RunningCall::add_limits(Report& report) const {
   const auto limit = [&](const char* name, std::uint64_t most, std::optional<std::uint64_t> used,
                          bool reached, std::string enforced_by) {
@@ -280,6 +316,12 @@ void RunningCall::add_limits(Report& report) const {
 }
 
 Report RunningCall::report() const {
+  Report report = whole_report();
+  leave_out(policy->observe, report);
+  return report;
+}
+
+Report RunningCall::whole_report() const {
   Report report;
   report.call_id = id;
   report.profile = policy->profile;
@@ -292,13 +334,18 @@ Report RunningCall::report() const {
     report.violations.push_back(violation_of(finding, *policy));
   }
   report.violations.insert(report.violations.end(), violations.begin(), violations.end());
-  report.violations_total = seen.total + violations_total;
+  // Kinds that found no place are told by the total alone, unless nothing is to be told.
+  const bool told = policy->observe.level != ObserveLevel::kOff;
+  std::uint64_t listed = 0;
+  for (const Finding& finding : seen.findings) listed += finding.count;
+  report.violations_total = (told ? seen.total : listed) + violations_total;
   report.left_files_in_tmp = left_files_in_tmp;
   report.lingering = lingering;
   report.usage.setup = stages;
   report.usage.wall = std::chrono::duration_cast<microseconds>(finished - began);
 
   add_usage(report, seen.usage);
+  add_unavailable(report);
 
   if (never_started()) {
     report.ended_by = EndedBy::kCancelled;
@@ -311,6 +358,7 @@ Report RunningCall::report() const {
   }
   if (tier == Tier::kFull) {
     report.layers.assign(std::begin(kLayers), std::end(kLayers));
+    if (!policy->capabilities.empty()) std::erase(report.layers, kNoCapabilities);
   } else {
     report.layers.assign(std::begin(kLandlockLayers), std::end(kLandlockLayers));
   }

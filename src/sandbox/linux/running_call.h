@@ -92,6 +92,8 @@ struct RunningCall {
  private:
   void add_usage(Report& report, const WatchedUsage& watched) const;
   void add_limits(Report& report) const;
+  void add_unavailable(Report& report) const;
+  Report whole_report() const;  // before the policy's observe leaves anything out
   Violation refused_forks() const;
   bool never_started() const;
 };

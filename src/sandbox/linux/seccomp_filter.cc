@@ -20,8 +20,11 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/sys.h"
+#include "sandbox/linux/bpf_program.h"
+#include "sandbox/linux/syscall_gate.h"
 #include "sandbox/linux/syscall_rules.h"
 
 namespace mayfly::sandbox {
@@ -63,6 +66,12 @@ Result<std::string> export_program(Context& context) {
   return sys::read_file(file.get(), kMaxProgram);
 }
 
+// Whether the policy leaves the call to the tables' rows. Conditions are the gate's.
+bool has_rows(const SyscallPolicy& policy, const char* name) {
+  const SyscallRulesOf rules = rules_about(policy, name);
+  return is_essential(name) || (rules.deny.flat == nullptr && !rules.allow.none());
+}
+
 bool is_narrowed(const char* name) {
   const auto& calls = narrowed_calls();
   return std::any_of(calls.begin(), calls.end(), [name](const NarrowedCall& call) {
@@ -70,14 +79,15 @@ bool is_narrowed(const char* name) {
   });
 }
 
-Status allow_narrowed(Context& context) {
+Status allow_narrowed(Context& context, const SyscallPolicy& policy) {
   for (const NarrowedCall& call : narrowed_calls()) {
+    if (!has_rows(policy, call.name)) continue;
     for (const auto& row : call.rows) TRY(allow(context, {call.name, row}));
   }
   return {};
 }
 
-Result<std::string> compile_allowlist(const FilterOptions& options) {
+Result<std::string> compile_allowlist(const SyscallPolicy& policy, const FilterOptions& options) {
   const bool supervised = options.supervision == Supervision::kInit;
   const bool narrowed = options.namespaces == Namespaces::kHosts;
   const std::uint32_t otherwise = supervised ? SCMP_ACT_NOTIFY : SCMP_ACT_ERRNO(EPERM);
@@ -88,17 +98,21 @@ Result<std::string> compile_allowlist(const FilterOptions& options) {
   // A binary tree: what counts is the number of instructions run for a call, not their total.
   TRY(checked(seccomp_attr_set(context.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2), "optimize"));
   for (const SyscallGroup& group : allowed_groups()) {
-    if (!options.tracing && group.name == std::string_view(kTracingGroup)) continue;
     for (const AllowedCall& call : group.calls) {
-      if (!narrowed || !is_narrowed(call.name)) TRY(allow(context, call));
+      if (narrowed && is_narrowed(call.name)) continue;
+      if (has_rows(policy, call.name)) TRY(allow(context, call));
     }
   }
   if (narrowed) {
-    TRY(allow_narrowed(context));
+    TRY(allow_narrowed(context, policy));
   } else if (supervised) {
-    for (const AllowedCall& call : calls_needing_supervisor()) TRY(allow(context, call));
+    for (const AllowedCall& call : calls_needing_supervisor()) {
+      if (has_rows(policy, call.name)) TRY(allow(context, call));
+    }
   } else {
-    for (const char* name : supervised_calls()) TRY(allow(context, {name, {}}));
+    for (const char* name : supervised_calls()) {
+      if (has_rows(policy, name)) TRY(allow(context, {name, {}}));
+    }
   }
   for (const DeniedCall& call : unreported_calls()) {
     const int number = seccomp_syscall_resolve_name(call.name);
@@ -116,11 +130,21 @@ constexpr std::uint32_t kAimed[] = {SYS_prlimit64, SYS_sched_setparam, SYS_sched
 // The same, with the process in the second argument.
 constexpr std::uint32_t kAimedSecond[] = {SYS_setpriority, SYS_ioprio_set};
 
+// Calls younger than the tables that the policy lets through, under whatever conditions.
+std::vector<int> young_calls(const SyscallPolicy& policy) {
+  std::vector<int> numbers;
+  for (const SyscallRule& rule : policy.danger_allow) {
+    const int number = seccomp_syscall_resolve_name(rule.call.c_str());
+    if (number > newest_known_call()) numbers.push_back(number);
+  }
+  return numbers;
+}
+
 // Only the lower halves of arguments are compared: the kernel looks at no more of a pid or of an
 // ioctl's number, and comparing all 64 bits let calls through elsewhere (CVE-2019-10063).
 class Tail {
  public:
-  std::string compile(const FilterOptions& options) {
+  BpfProgram compile(const SyscallPolicy& policy, const FilterOptions& options) {
     load(offsetof(seccomp_data, nr));
     refuse_value(SYS_ioctl, 1, TIOCSTI);
     refuse_value(SYS_ioctl, 1, TIOCLINUX);
@@ -129,26 +153,30 @@ class Tail {
     for (const std::uint32_t number : kAimedSecond) refuse_value(number, 1, kInit);
     keep_core_limit();
     keep_dumpable();
-    add(BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, static_cast<std::uint32_t>(newest_known_call()), 0, 1));
+    for (const int young : young_calls(policy)) {
+      if_equal(static_cast<std::uint32_t>(young), 0, 1);
+      answer(SECCOMP_RET_ALLOW);
+    }
+    program_.if_greater(static_cast<std::uint32_t>(newest_known_call()), 0, 1);
     answer(SECCOMP_RET_ERRNO | ENOSYS);
     answer(SECCOMP_RET_ALLOW);
-    return {reinterpret_cast<const char*>(program_.data()), program_.size() * sizeof(sock_filter)};
+    return std::move(program_);
   }
 
  private:
   static constexpr std::uint32_t kInit = 1;
 
-  void add(sock_filter instruction) { program_.push_back(instruction); }
-  void load(std::size_t offset) {
-    add(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset)));
+  void load(std::size_t offset) { program_.load(offset); }
+  void answer(std::uint32_t action) { program_.answer(action); }
+  void if_equal(std::uint32_t value, std::uint8_t if_so, std::uint8_t if_not) {
+    program_.if_equal(value, if_so, if_not);
   }
-  void answer(std::uint32_t action) { add(BPF_STMT(BPF_RET | BPF_K, action)); }
 
   // EPERM if the call is `number` and its argument is `value`. Leaves the number loaded.
   void refuse_value(std::uint32_t number, std::size_t argument, std::uint32_t value) {
-    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 4));
+    if_equal(number, 0, 4);
     load(offsetof(seccomp_data, args) + argument * sizeof(std::uint64_t));
-    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1));
+    if_equal(value, 0, 1);
     answer(SECCOMP_RET_ERRNO | EPERM);
     load(offsetof(seccomp_data, nr));
   }
@@ -164,16 +192,16 @@ class Tail {
     // mask, answer and load those that come after it.
     constexpr auto kTests = static_cast<std::uint8_t>(std::size(kHarmless) + std::size(kTypes));
     std::uint8_t left = kTests;
-    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, kTests + 4));
+    if_equal(SYS_ioctl, 0, kTests + 4);
     load(offsetof(seccomp_data, args) + sizeof(std::uint64_t));
     for (const std::uint32_t harmless : kHarmless) {
       --left;
-      add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, harmless, static_cast<std::uint8_t>(left + 2), 0));
+      if_equal(harmless, static_cast<std::uint8_t>(left + 2), 0);
     }
-    add(BPF_STMT(BPF_ALU | BPF_AND | BPF_K, kTypeMask));
+    program_.keep_bits(kTypeMask);
     for (const std::uint32_t type : kTypes) {
       --left;
-      add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, type, left, std::uint8_t(left == 0 ? 1 : 0)));
+      if_equal(type, left, std::uint8_t(left == 0 ? 1 : 0));
     }
     answer(SECCOMP_RET_ERRNO | EPERM);
     load(offsetof(seccomp_data, nr));
@@ -185,18 +213,18 @@ class Tail {
   void keep_core_limit() {
     constexpr std::size_t kSize = sizeof(std::uint64_t);
     constexpr std::size_t kArguments = offsetof(seccomp_data, args);
-    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_setrlimit, 0, 4));
+    if_equal(SYS_setrlimit, 0, 4);
     load(kArguments);
-    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, RLIMIT_CORE, 0, 1));
+    if_equal(RLIMIT_CORE, 0, 1);
     answer(SECCOMP_RET_ERRNO | 0);
     load(offsetof(seccomp_data, nr));
-    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prlimit64, 0, 8));
+    if_equal(SYS_prlimit64, 0, 8);
     load(kArguments + kSize);
-    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, RLIMIT_CORE, 0, 5));
+    if_equal(RLIMIT_CORE, 0, 5);
     load(kArguments + 2 * kSize);  // a new limit, or only a question?
-    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2));
+    if_equal(0, 0, 2);
     load(kArguments + 2 * kSize + sizeof(std::uint32_t));
-    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0));
+    if_equal(0, 1, 0);
     answer(SECCOMP_RET_ERRNO | 0);
     load(offsetof(seccomp_data, nr));
   }
@@ -206,17 +234,31 @@ class Tail {
   // nobody inside from whom it would keep a secret: what may trace is the same program's own.
   void keep_dumpable() {
     constexpr std::size_t kArguments = offsetof(seccomp_data, args);
-    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 6));
+    if_equal(SYS_prctl, 0, 6);
     load(kArguments);
-    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PR_SET_DUMPABLE, 0, 3));
+    if_equal(PR_SET_DUMPABLE, 0, 3);
     load(kArguments + sizeof(std::uint64_t));
-    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1));
+    if_equal(0, 0, 1);
     answer(SECCOMP_RET_ERRNO | 0);
     load(offsetof(seccomp_data, nr));
   }
 
-  std::vector<sock_filter> program_;
+  BpfProgram program_;
 };
+
+Error no_danger_here(const SyscallRule& rule) {
+  return input_error(ErrorCode::kHostCannotEnforce, rule.rule.empty() ? "syscalls" : rule.rule,
+                     rule.text,
+                     "in the tier landlock nothing but the filter keeps this call from the host",
+                     "Use a host with user namespaces, or a profile without this rule");
+}
+
+Error too_long() {
+  return input_error(
+      ErrorCode::kInvalidConfiguration, "syscalls", "",
+      "the rules do not fit into a filter of " + std::to_string(BPF_MAXINSNS) + " instructions",
+      "Use fewer conditions; name whole groups and calls");
+}
 
 }  // namespace
 
@@ -236,11 +278,22 @@ int newest_known_call() {
   return newest;
 }
 
-Result<std::vector<FilterProgram>> compile_filters(const FilterOptions& options) {
+Result<std::vector<FilterProgram>> compile_filters(const SyscallPolicy& policy,
+                                                   const FilterOptions& options) {
+  TRY(check_syscalls(policy));
+  if (options.namespaces == Namespaces::kHosts && !policy.danger_allow.empty()) {
+    return fail(no_danger_here(policy.danger_allow.front()));
+  }
+  const bool supervised = options.supervision == Supervision::kInit;
+  const std::uint32_t refusal = supervised ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ERRNO | EPERM;
+  std::string allowlist = compile_gate(policy, refusal, options.namespaces).bytes();
+  allowlist += TRY_TO("compile the allowlist", compile_allowlist(policy, options));
   std::vector<FilterProgram> filters;
-  filters.push_back({Tail().compile(options), false});
-  filters.push_back({TRY_TO("compile the allowlist", compile_allowlist(options)),
-                     options.supervision == Supervision::kInit});
+  filters.push_back({Tail().compile(policy, options).bytes(), false});
+  filters.push_back({std::move(allowlist), supervised});
+  for (const FilterProgram& filter : filters) {
+    if (filter.bytes.size() > kMaxProgram) return fail(too_long());
+  }
   return filters;
 }
 

@@ -20,7 +20,6 @@ enum class Namespaces {
 };
 
 struct FilterOptions {
-  bool tracing = true;  // the program may trace its own descendants
   Supervision supervision = Supervision::kInit;
   Namespaces namespaces = Namespaces::kOwn;
 };
@@ -30,12 +29,18 @@ struct FilterOptions {
 //
 //  1. The tail, by hand, since it compares what libseccomp cannot: ENOSYS for calls younger than
 //     the tables, EPERM for the two ioctls that type into a terminal and for calls aimed at init.
-//  2. The allowlist, by libseccomp: what syscall_rules.h allows is allowed; what it lists as quiet
-//     or absent is answered at once; everything else goes to the listener, whose supervisor
-//     answers. Another architecture's calls kill (int 0x80, x32).
+//     It holds whatever the policy says, but for young calls of `danger_allow`.
+//  2. The gate (syscall_gate.h), what the policy says beyond the tables, and behind it the
+//     allowlist, by libseccomp: what syscall_rules.h allows is allowed if the policy has it; what
+//     that lists as quiet or absent is answered at once; everything else goes to the listener,
+//     whose supervisor answers. Another architecture's calls kill (int 0x80, x32).
 //
 // If the listener's owner is gone, the kernel answers ENOSYS to what would be reported: closed.
-Result<std::vector<FilterProgram>> compile_filters(const FilterOptions& options);
+//
+// E1001 for rules that check_syscalls refuses or that are too many for a filter. E2002 for
+// `danger_allow` where namespaces are the host's: there nothing else holds what it lets through.
+Result<std::vector<FilterProgram>> compile_filters(const SyscallPolicy& policy,
+                                                   const FilterOptions& options = {});
 
 // The highest system call number that the tables were made for.
 int newest_known_call();

@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "base/sys.h"
+#include "sandbox/linux/syscall_gate.h"
 #include "sandbox/linux/syscall_text.h"
 
 namespace mayfly::sandbox {
@@ -139,13 +140,17 @@ Supervisor::Verdict Supervisor::hear_listener() {
     return Verdict::kGoOn;
   }
   const seccomp_data& call = request->data;
+  if (const auto rule = refused_by(surroundings_.refusals, call)) {
+    deny(call, request->id, rule);
+    return Verdict::kGoOn;
+  }
   if (call.nr == SYS_fallocate) {
     if (!surroundings_.watch.reserve(reserved_by(call))) return Verdict::kOverDisk;
     answer(request->id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
     return Verdict::kGoOn;
   }
   if (call.nr != SYS_connect) {
-    deny(call, request->id);
+    deny(call, request->id, std::nullopt);
     return Verdict::kGoOn;
   }
   ConnectRequest connect;
@@ -167,10 +172,9 @@ Supervisor::Verdict Supervisor::hear_listener() {
   return Verdict::kGoOn;
 }
 
-void Supervisor::deny(const seccomp_data& call, std::uint64_t notification) {
-  CallText text = describe_call(call);
-  surroundings_.ledger.record({ViolationKind::kSyscall, BrokenRule::kSystemCalls,
-                               std::move(text.operation), std::move(text.target), EPERM, 1});
+void Supervisor::deny(const seccomp_data& call, std::uint64_t notification,
+                      std::optional<std::uint16_t> rule) {
+  surroundings_.ledger.record(denied_call(call, rule));
   answer(notification, -EPERM);
 }
 

@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -25,6 +27,7 @@ std::uint64_t reserved_by(const seccomp_data& call);
 // Answers the system calls of a program that its filters do not decide (seccomp_unotify(2)). Lives
 // in init, on the same thread as the rest of it, and never blocks:
 //
+//  - What a rule of the policy refuses is denied, whichever call it is, and goes to the ledger.
 //  - `connect` is done by a helper, a child of init's for that one connect (unix_sockets.h). The
 //    helper reports over a socket; only init answers the program, writes the ledger and speaks with
 //    the server. A helper that is killed (a program may, they have one uid) is a refusal.
@@ -43,6 +46,7 @@ class Supervisor {
     UsageWatch& watch;
     std::vector<std::uint64_t> private_devices;
     std::function<void(const Note&)> tell_server;
+    std::string_view refusals;  // of the policy (syscall_gate.h); outlives the supervisor
   };
   static Result<Supervisor> start(OwnedFd listener, Surroundings surroundings);
 
@@ -70,7 +74,8 @@ class Supervisor {
   void ask_server(Helper& helper, const SocketFile& file);
   bool may_ask();
   void answer(std::uint64_t notification, int error, std::uint32_t flags = 0);
-  void deny(const seccomp_data& call, std::uint64_t notification);
+  void deny(const seccomp_data& call, std::uint64_t notification,
+            std::optional<std::uint16_t> rule);
   void end(std::map<std::uint64_t, Helper>::iterator helper, int error, bool found);
   bool still_asked(std::uint64_t notification) const;
   template <typename Work>

@@ -101,7 +101,8 @@ std::vector<SyscallGroup> make_groups() {
                         {"fchmod", {lacks(1, kSetId)}},
                         {"fchmodat", {lacks(2, kSetId)}},
                     } +
-                    make_node("mknod", 1) + make_node("mknodat", 2)},
+                    make_node("mknod", 1) + make_node("mknodat", 2),
+       {"fallocate"}},
       {"memory", plain({
             "brk", "cachestat", "get_mempolicy", "madvise", "mbind", "membarrier", "memfd_create",
             "mincore", "mlock", "mlock2", "mlockall", "mmap", "mprotect", "mremap", "msync",
@@ -134,7 +135,7 @@ std::vector<SyscallGroup> make_groups() {
                             {"personality", {is(0, ADDR_NO_RANDOMIZE)}},
                             {"seccomp", {lacks(1, SECCOMP_FILTER_FLAG_NEW_LISTENER)}},
                         }},
-      {kTracingGroup, plain({
+      {"tracing", plain({
             "kcmp", "process_vm_readv", "process_vm_writev", "ptrace"})},
       {"waiting",
        plain({
@@ -156,7 +157,8 @@ std::vector<SyscallGroup> make_groups() {
            // What getifaddrs(3) asks. Everything else of netlink configures.
            std::vector<AllowedCall>{{"socket", {is(0, AF_NETLINK), is(2, NETLINK_ROUTE)}},
                                     {"socketpair", {is(0, AF_UNIX), stream(1)}},
-                                    {"socketpair", {is(0, AF_UNIX), packets(1)}}}},
+                                    {"socketpair", {is(0, AF_UNIX), packets(1)}}},
+       {"connect"}},
       {"ipc", plain({
             "mq_getsetattr", "mq_notify", "mq_open", "mq_timedreceive", "mq_timedsend",
             "mq_unlink", "msgctl", "msgget", "msgrcv", "msgsnd", "semctl", "semget", "semop",
@@ -243,7 +245,13 @@ const std::vector<NarrowedCall>& narrowed_calls() {
 }
 
 const std::vector<const char*>& supervised_calls() {
-  static const std::vector<const char*> calls = {"connect", "fallocate"};
+  static const std::vector<const char*> calls = [] {
+    std::vector<const char*> all;
+    for (const SyscallGroup& group : allowed_groups()) {
+      all.insert(all.end(), group.supervised.begin(), group.supervised.end());
+    }
+    return all;
+  }();
   return calls;
 }
 

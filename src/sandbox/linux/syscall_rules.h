@@ -37,16 +37,14 @@ struct DeniedCall {
 struct SyscallGroup {
   const char* name;
   std::vector<AllowedCall> calls;
+  // Those that always go to the supervisor, which does them for the program or lets them go on
+  // (supervisor.h). Where there is none they are allowed.
+  std::vector<const char*> supervised = {};
 };
 
 const std::vector<SyscallGroup>& allowed_groups();
 
-// The group that a policy without tracing does without.
-inline constexpr const char* kTracingGroup = "tracing";
-
-// Calls that always go to the supervisor, which does them for the program or lets them go on
-// (supervisor.h).
-// Where there is none they are allowed.
+// The supervised ones of all groups.
 const std::vector<const char*>& supervised_calls();
 // What is allowed only where a supervisor looks at `connect`: no namespace keeps a local socket
 // from reaching the host's socket files.

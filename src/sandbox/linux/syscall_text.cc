@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <iterator>
@@ -112,6 +113,17 @@ CallText describe_call(const seccomp_data& data) {
   CallText text{name != nullptr ? name : "system call " + std::to_string(data.nr), arguments(data)};
   std::free(name);
   return text;
+}
+
+Finding denied_call(const seccomp_data& data, std::optional<std::uint16_t> rule) {
+  CallText text = describe_call(data);
+  Finding finding;
+  finding.rule = rule.has_value() ? BrokenRule::kProfileCalls : BrokenRule::kSystemCalls;
+  finding.number = rule.value_or(0);
+  finding.operation = std::move(text.operation);
+  finding.target = std::move(text.target);
+  finding.error = EPERM;
+  return finding;
 }
 
 }  // namespace mayfly::sandbox

@@ -2,7 +2,11 @@
 
 #include <linux/seccomp.h>
 
+#include <cstdint>
+#include <optional>
 #include <string>
+
+#include "sandbox/linux/ledger.h"
 
 namespace mayfly::sandbox {
 
@@ -13,5 +17,9 @@ struct CallText {
   std::string target;
 };
 CallText describe_call(const seccomp_data& data);
+
+// What the ledger says of a call that was denied: by the policy's rule of that number, or, if there
+// is none, because no profile allows it.
+Finding denied_call(const seccomp_data& data, std::optional<std::uint16_t> rule);
 
 }  // namespace mayfly::sandbox

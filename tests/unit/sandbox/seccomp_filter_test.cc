@@ -20,8 +20,8 @@
 #include <set>
 #include <string_view>
 
-#include "bpf_emulator.h"
 #include "catch_shim.h"
+#include "filters.h"
 #include "sandbox/linux/syscall_rules.h"
 
 // The filter's three proofs: the rules as data, the compiled program, and its execution on made-up
@@ -29,35 +29,17 @@
 namespace mayfly::sandbox {
 namespace {
 
-constexpr std::uint32_t kAllow = SECCOMP_RET_ALLOW;
-constexpr std::uint32_t kReport = SECCOMP_RET_USER_NOTIF;
-constexpr std::uint32_t kAbsent = SECCOMP_RET_ERRNO | ENOSYS;
-constexpr std::uint32_t kRefused = SECCOMP_RET_ERRNO | EPERM;
-constexpr std::uint32_t kKill = SECCOMP_RET_KILL_PROCESS;
+using namespace test;
 
-// The kernel's order of severity: the lowest action as a signed number wins; among equals, the
-// filter that was loaded last.
-std::uint32_t answer_of(const std::vector<FilterProgram>& filters, long number,
-                        std::array<std::uint64_t, 6> arguments = {},
-                        std::uint32_t arch = AUDIT_ARCH_X86_64) {
-  seccomp_data data{};
-  data.nr = static_cast<int>(number);
-  data.arch = arch;
-  std::copy(arguments.begin(), arguments.end(), std::begin(data.args));
-  std::uint32_t strictest = kAllow;
-  for (auto filter = filters.rbegin(); filter != filters.rend(); ++filter) {
-    const std::uint32_t one = test::run_filter(filter->bytes, data);
-    const auto action = [](std::uint32_t ret) {
-      return static_cast<std::int32_t>(ret & SECCOMP_RET_ACTION_FULL);
-    };
-    if (action(one) < action(strictest)) strictest = one;
-  }
-  return strictest;
+SyscallPolicy all_but_tracing() {
+  SyscallPolicy policy = everything();
+  std::erase_if(policy.allow, [](const SyscallRule& rule) { return rule.group == "tracing"; });
+  return policy;
 }
 
 std::uint32_t answer(long number, std::array<std::uint64_t, 6> arguments = {},
                      std::uint32_t arch = AUDIT_ARCH_X86_64) {
-  static const std::vector<FilterProgram> filters = compile_filters({}).value();
+  static const std::vector<FilterProgram> filters = compile_filters(everything()).value();
   return answer_of(filters, number, arguments, arch);
 }
 
@@ -65,17 +47,18 @@ std::uint32_t answer(long number, std::array<std::uint64_t, 6> arguments = {},
 std::uint32_t shared(long number, std::array<std::uint64_t, 6> arguments = {}) {
   FilterOptions options;
   options.namespaces = Namespaces::kHosts;
-  static const std::vector<FilterProgram> filters = compile_filters(options).value();
+  static const std::vector<FilterProgram> filters = compile_filters(everything(), options).value();
   return answer_of(filters, number, arguments);
 }
 
 const std::vector<FilterProgram>& without_tracing() {
-  static const auto filters = compile_filters({.tracing = false}).value();
+  static const auto filters = compile_filters(all_but_tracing()).value();
   return filters;
 }
 
 const std::vector<FilterProgram>& without_supervisor() {
-  static const auto filters = compile_filters({.supervision = Supervision::kNone}).value();
+  static const auto filters =
+      compile_filters(everything(), {.supervision = Supervision::kNone}).value();
   return filters;
 }
 
@@ -107,14 +90,14 @@ TEST_CASE("the tables let no local socket in that could send without connecting"
 }
 
 TEST_CASE("the allowlist is the only filter with a listener and is loaded last") {
-  const auto filters = compile_filters({}).value();
+  const auto filters = compile_filters(everything()).value();
   REQUIRE(filters.size() == 2);
   CHECK_FALSE(filters[0].listener);
   CHECK(filters[1].listener);
 }
 
 TEST_CASE("the allowlist looks at the architecture before anything else") {
-  const auto filters = compile_filters({}).value();
+  const auto filters = compile_filters(everything()).value();
   sock_filter first{};
   std::memcpy(&first, filters[1].bytes.data(), sizeof first);
   CHECK(first.code == (BPF_LD | BPF_W | BPF_ABS));
