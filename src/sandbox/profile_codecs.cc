@@ -22,7 +22,9 @@ using settings::quoted;
 using settings::Reading;
 using settings::Table;
 
-constexpr std::size_t kMostPathBytes = 4096;
+// Half of what the kernel takes: a line of a file has room for one, however it is escaped.
+constexpr std::size_t kMostPathBytes = 2048;
+constexpr std::size_t kMostVariableBytes = 256;
 constexpr const char* kVariables[] = {"${workspace}", "${home}", "${tmp}"};
 constexpr const char* kTextSchema = R"({"type":"string"})";
 
@@ -38,12 +40,18 @@ std::string variable_of(const std::string& text) {
 Reading<std::string> normal_path(const std::string& text) {
   if (text.empty()) return complain("is empty", "name a path");
   if (text.size() > kMostPathBytes) return complain("is longer than a path can be", "shorten it");
-  if (text.find('\0') != std::string::npos) return complain("has a NUL byte", "leave it out");
+  const bool controls = std::any_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+  });
+  if (controls) return complain("has a control character", "leave it out");
   if (text.starts_with('~')) return complain("is not expanded", "write ${home} instead of ~");
   const std::string variable = variable_of(text);
-  if (variable.empty() && text.find("${") != std::string::npos) {
+  if (text.find("${", variable.size()) != std::string::npos) {
+    const std::string given = text.substr(0, text.find_first_of("/}", 2) + 1);
+    const std::string near = text::nearest(given, {std::begin(kVariables), std::end(kVariables)});
     return complain("has a variable that does not exist, or not in front",
-                    "start with ${workspace}, ${home} or ${tmp}");
+                    near.empty() || near == variable ? "start with ${workspace}, ${home} or ${tmp}"
+                                                     : "did you mean " + near + "?");
   }
   if (variable.empty() && text.front() != '/') {
     return complain("is not absolute", "start with /, ${workspace}, ${home} or ${tmp}");
@@ -189,7 +197,8 @@ Codec<Bind> bind_codec() {
     }
     Bind bind;
     if (write != nullptr) {
-      if (write->as<bool>() == nullptr) return complain(*write, "is not true or false", "");
+      if (write->as<bool>() == nullptr)
+        return complain(*write, "is not true or false", "leave out the quotes");
       bind.writable = *write->as<bool>();
     }
     const auto one = [](const Node& from, PathUse use) -> Reading<std::string> {
@@ -348,7 +357,8 @@ Codec<HostRule> host_rule_codec() {
     if (const Node* reason = (*found)[3]) {
       auto why = text_of(*reason);
       if (!why) return tl::unexpected<Complaint>(why.error());
-      if (why->size() > kMostReason) return complain(*reason, "is longer than 200 bytes", "");
+      if (why->size() > kMostReason)
+        return complain(*reason, "is longer than 200 bytes", "shorten it");
       rule->reason = *std::move(why);
     }
     const bool about_requests = !rule->methods.empty() || !rule->path_prefix.empty();
@@ -430,7 +440,7 @@ Codec<std::string> variable_pattern_codec() {
   return checked_text("variable", [](const std::string& text) -> Reading<std::string> {
     const bool prefix = text.ends_with('*');
     const std::string name = text.substr(0, text.size() - (prefix ? 1 : 0));
-    if (text::is_variable_name(name)) return text;
+    if (text::is_variable_name(name) && name.size() <= kMostVariableBytes) return text;
     return complain("is no name of a variable", "write NAME or PREFIX_*");
   });
 }

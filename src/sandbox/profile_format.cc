@@ -26,6 +26,8 @@ using settings::Reading;
 using settings::setting;
 
 constexpr std::uint64_t kMostCount = 1U << 30;
+constexpr std::size_t kMostVariableBytes = 256;
+constexpr std::size_t kMostValueBytes = 64 * 1024;  // of a variable; the kernel takes twice that
 
 template <typename T>
 using SettingOf = std::function<std::optional<Located<T>>&(Profile&)>;
@@ -93,7 +95,10 @@ Field<Profile> extends_field() {
                      Profile& profile) {
     auto names = codec.read(node);
     if (!names) return report(names.error(), info, node, diagnostics);
-    for (std::string& name : *names) profile.extends.push_back({std::move(name), node.at});
+    const auto* items = node.as<settings::Array>();
+    for (std::size_t i = 0; i < names->size(); ++i) {
+      profile.extends.push_back({(*names)[i], items != nullptr ? (*items)[i].at : node.at});
+    }
   };
   out.write = [codec](const Profile& profile) {
     std::vector<std::string> names;
@@ -124,7 +129,7 @@ Field<Profile> tmpfs_field() {
         return PrivateDirectory{*std::move(path), *bytes};
       },
       [size](const PrivateDirectory& each) {
-        return settings::quoted(each.path) + " = " + size.write(each.bytes);
+        return settings::quoted_key(each.path) + " = " + size.write(each.bytes);
       },
       [](const PrivateDirectory& each) { return each.path; });
 }
@@ -148,7 +153,7 @@ Field<Profile> hosts_field() {
         return HostAddress{name->name, *text, {}};
       },
       [](const HostAddress& each) {
-        return settings::quoted(each.name) + " = " + settings::quoted(each.address);
+        return settings::quoted_key(each.name) + " = " + settings::quoted(each.address);
       },
       [](const HostAddress& each) { return each.name; });
 }
@@ -161,13 +166,16 @@ Field<Profile> environment_field() {
       "variables with fixed values; ${workspace}, ${home} and ${tmp} are replaced",
       [](Profile& p) -> List<Pair>& { return p.environment_set; },
       [](const std::string& key, const Node& node) -> Reading<Pair> {
-        if (!text::is_variable_name(key)) {
+        if (!text::is_variable_name(key) || key.size() > kMostVariableBytes) {
           return settings::complain("is no name of a variable", "use letters, digits and _");
         }
         const auto* value = node.as<std::string>();
         if (value == nullptr) return settings::complain(node, "is no text", "write it in quotes");
         if (value->find('\0') != std::string::npos) {
           return settings::complain(node, "has a NUL byte", "leave it out");
+        }
+        if (value->size() > kMostValueBytes) {
+          return settings::complain(node, "is longer than 64 KiB", "put it in a file");
         }
         return Pair{key, *value};
       },
@@ -190,9 +198,14 @@ Field<Profile> danger_host_field() {
                      Profile& profile) {
     const auto value = codec.read(node);
     if (!value) return report(value.error(), info, node, diagnostics);
-    if (!*value) return;
+    if (!*value) {
+      // It would read as if it took back what an earlier file gives.
+      return report({"says nothing", "leave it out, or write mode = \"none\"", {}, {}, {}}, info,
+                    node, diagnostics);
+    }
     if (profile.network) {
-      diagnostics.error(node.at, "", "is given together with network.mode", "choose one of them");
+      return report({"is given together with network.mode", "choose one of them", {}, {}, {}}, info,
+                    node, diagnostics);
     }
     profile.network = Located<NetworkMode>{NetworkMode::kHost, node.at};
   };
@@ -348,11 +361,12 @@ std::vector<settings::TableInfo> tables() {
           {"observe", "What receipts tell about refusals."}};
 }
 
+using Places = std::map<std::string, settings::Location>;
+
 // Two rules of one file about one thing: which of them was meant?
 template <typename T, typename KeyOf>
-void refuse_twice(const List<T>& list, KeyOf key_of, const char* message,
+void refuse_twice(const List<T>& list, KeyOf key_of, const char* message, Places& seen,
                   Diagnostics& diagnostics) {
-  std::map<std::string, settings::Location> seen;
   for (const Located<T>& each : list) {
     const auto [first, fresh] = seen.emplace(key_of(each.value), each.at);
     if (fresh) continue;
@@ -361,40 +375,85 @@ void refuse_twice(const List<T>& list, KeyOf key_of, const char* message,
   }
 }
 
-template <typename Rule>
-void take_away(List<Rule>& allowed, const List<Rule>& denied) {
-  for (const auto& rule : denied) {
-    std::erase_if(allowed,
-                  [&](const auto& other) { return other.value.text == rule.value.text; });
+template <typename T, typename KeyOf>
+Places places_of(const List<T>& list, KeyOf key_of) {
+  Places out;
+  for (const Located<T>& each : list) out.emplace(key_of(each.value), each.at);
+  return out;
+}
+
+template <typename T, typename KeyOf>
+void refuse_those_in(const Places& places, const List<T>& list, KeyOf key_of, const char* message,
+                     Diagnostics& diagnostics) {
+  for (const Located<T>& each : list) {
+    const auto other = places.find(key_of(each.value));
+    if (other == places.end()) continue;
+    diagnostics.error(each.at, key_of(each.value), message,
+                      "the other is at " + to_string(other->second));
   }
 }
 
+std::string text_of(const SyscallRule& rule) { return rule.text; }
+std::string host_of(const HostRule& rule) { return rule.text; }
+std::string itself(const std::string& text) { return text; }
+
+// What `later` gives at or below a path that `denies` has. A pattern may mean something else.
+void refuse_denied(const List<PathRule>& denies, const List<PathRule>& later,
+                   Diagnostics& diagnostics) {
+  Places denied;
+  for (const auto& rule : denies) {
+    const bool plain = rule.value.access == PathAccess::kDeny && !is_pattern(rule.value.path);
+    if (plain) denied.emplace(rule.value.path, rule.at);
+  }
+  for (const auto& rule : later) {
+    if (rule.value.access != PathAccess::kRead && rule.value.access != PathAccess::kWrite) continue;
+    for (std::string at = rule.value.path; !at.empty(); at.resize(at.rfind('/'))) {
+      if (const auto other = denied.find(at); other != denied.end()) {
+        diagnostics.error(rule.at, rule.value.path, "is denied, and that wins",
+                          "the other rule is at " + to_string(other->second));
+        break;
+      }
+      if (at.rfind('/') == std::string::npos) break;
+    }
+  }
+}
+
+template <typename Rule>
+void take_away(List<Rule>& allowed, const List<Rule>& denied) {
+  const Places places = places_of(denied, [](const Rule& rule) { return rule.text; });
+  std::erase_if(allowed, [&](const auto& rule) { return places.contains(rule.value.text); });
+}
+
 void check_file(const Profile& profile, Diagnostics& diagnostics) {
+  const auto path_of = [](const PathRule& rule) { return rule.path; };
+  Places paths;
+  refuse_twice(profile.paths, path_of, "is in two rules of this file", paths, diagnostics);
+  refuse_denied(profile.paths, profile.paths, diagnostics);
+  Places destinations;
   refuse_twice(
-      profile.paths, [](const PathRule& rule) { return rule.path; }, "is in two rules of this file",
-      diagnostics);
-  std::map<std::string, settings::Location> allowed;
-  for (const auto& each : profile.syscalls_allow) allowed.emplace(each.value.text, each.at);
-  for (const auto& each : profile.syscalls_danger_allow) allowed.emplace(each.value.text, each.at);
-  for (const auto& each : profile.syscalls_deny) {
-    const auto other = allowed.find(each.value.text);
-    if (other == allowed.end()) continue;
-    diagnostics.error(each.at, each.value.text, "is allowed and denied in this file",
-                      "the other is at " + to_string(other->second));
-  }
-  std::map<std::string, settings::Location> hosts;
-  for (const auto& each : profile.network_allow) hosts.emplace(each.value.text, each.at);
-  for (const auto& each : profile.network_deny) {
-    const auto other = hosts.find(each.value.text);
-    if (other == hosts.end()) continue;
-    diagnostics.error(each.at, each.value.text, "is allowed and denied in this file",
-                      "the other is at " + to_string(other->second));
-  }
+      profile.tmpfs, [](const PrivateDirectory& each) { return each.path; },
+      "is in two rules of this file", destinations, diagnostics);
+  refuse_twice(
+      profile.binds, [](const Bind& each) { return each.destination; },
+      "is in two rules of this file", destinations, diagnostics);
+  Places names;
+  refuse_twice(
+      profile.network_hosts, [](const HostAddress& each) { return each.name; },
+      "has two addresses in this file", names, diagnostics);
+  const char* both = "is allowed and denied in this file";
+  const Places denied_calls = places_of(profile.syscalls_deny, text_of);
+  refuse_those_in(denied_calls, profile.syscalls_allow, text_of, both, diagnostics);
+  refuse_those_in(denied_calls, profile.syscalls_danger_allow, text_of, both, diagnostics);
+  refuse_those_in(places_of(profile.network_deny, host_of), profile.network_allow, host_of, both,
+                  diagnostics);
+  refuse_those_in(places_of(profile.protect, itself), profile.danger_unprotect, itself,
+                  "is protected in this file, too", diagnostics);
   for (const auto& pass : profile.environment_pass) {
     for (const auto& set : profile.environment_set) {
       if (!names_variable(pass.value, set.value.first)) continue;
       diagnostics.error(pass.at, pass.value, "would pass a variable that environment.set has",
                         "the other is at " + to_string(set.at));
+      break;
     }
   }
 }
@@ -425,39 +484,43 @@ std::string print_profile(const Profile& profile) { return profile_format().writ
 
 void merge_profile(Profile& base, const Profile& later, Diagnostics& diagnostics) {
   // A later file cannot give back what an earlier one denies: it would read as if it did.
-  for (const auto& rule : later.paths) {
-    for (const auto& other : base.paths) {
-      const bool gives =
-          rule.value.access == PathAccess::kRead || rule.value.access == PathAccess::kWrite;
-      if (!gives || other.value.access != PathAccess::kDeny) continue;
-      const bool below = is_within(rule.value.path, other.value.path);
-      if (!below || is_pattern(other.value.path)) continue;
-      diagnostics.error(rule.at, rule.value.path, "is denied, and that wins",
-                        "the other rule is at " + to_string(other.at));
-    }
-  }
+  refuse_denied(base.paths, later.paths, diagnostics);
+  const char* denied = "is denied, and that wins";
+  const Places denied_calls = places_of(base.syscalls_deny, text_of);
+  refuse_those_in(denied_calls, later.syscalls_allow, text_of, denied, diagnostics);
+  refuse_those_in(denied_calls, later.syscalls_danger_allow, text_of, denied, diagnostics);
+  refuse_those_in(places_of(base.network_deny, host_of), later.network_allow, host_of, denied,
+                  diagnostics);
   // Of two about one path the later one holds; a denied one stays.
-  for (const auto& rule : later.paths) {
-    std::erase_if(base.paths, [&](const auto& other) {
-      return other.value.path == rule.value.path && other.value.access != PathAccess::kDeny &&
-             rule.value.access != PathAccess::kDeny;
-    });
+  std::set<std::string> said;
+  for (const auto& rule : later.paths) said.insert(rule.value.path);
+  Profile narrowed = later;
+  std::set<std::string> stay;
+  for (const auto& rule : base.paths) {
+    if (rule.value.access == PathAccess::kDeny) stay.insert(rule.value.path);
   }
-  // What a later file denies in the same words it takes away: the merged profile reads as one file.
-  for (const auto& rule : later.paths) {
-    if (rule.value.access != PathAccess::kDeny) continue;
-    std::erase_if(base.paths,
-                  [&](const auto& other) { return other.value.path == rule.value.path; });
-  }
+  std::erase_if(narrowed.paths, [&](const auto& rule) { return stay.contains(rule.value.path); });
+  std::erase_if(base.paths, [&](const auto& rule) {
+    return said.contains(rule.value.path) && !stay.contains(rule.value.path);
+  });
+  // The same for what stands at one place inside.
+  std::set<std::string> places;
+  for (const auto& each : later.tmpfs) places.insert(each.value.path);
+  for (const auto& each : later.binds) places.insert(each.value.destination);
+  std::erase_if(base.tmpfs, [&](const auto& each) { return places.contains(each.value.path); });
+  std::erase_if(base.binds,
+                [&](const auto& each) { return places.contains(each.value.destination); });
+  // What the later file denies in the same words goes: the merged profile reads as one file.
   take_away(base.syscalls_allow, later.syscalls_deny);
   take_away(base.syscalls_danger_allow, later.syscalls_deny);
   take_away(base.network_allow, later.network_deny);
-  profile_format().merge(base, later);
+  profile_format().merge(base, narrowed);
   base.layers.insert(base.layers.end(), later.layers.begin(), later.layers.end());
 }
 
 bool is_profile_name(std::string_view name) {
   if (name.empty() || name.size() > 64 || name.front() == '.' || name.front() == '-') return false;
+  if (name.ends_with(".toml")) return false;  // a file
   return std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
            c == '_' || c == '.';

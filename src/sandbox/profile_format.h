@@ -26,7 +26,8 @@ std::string print_profile(const Profile& profile);
 // each other in a way that no order resolves are errors.
 void merge_profile(Profile& base, const Profile& later, settings::Diagnostics& diagnostics);
 
-// Letters, digits, '-', '_', '.', not starting with '.', at most 64 bytes.
+// Letters, digits, '-', '_', '.', not starting with '.' or '-', not ending with ".toml", at most 64
+// bytes.
 bool is_profile_name(std::string_view name);
 
 }  // namespace mayfly::sandbox

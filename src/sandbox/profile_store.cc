@@ -66,6 +66,7 @@ class Loader {
  private:
   // `level` is how many of the places of that name are passed over. `from` is where it is extended.
   Status add_named(const std::string& name, std::size_t level, const Location& from) {
+    if (!is_profile_name(name)) return unknown(name, from);
     const auto places = candidates(name);
     for (std::size_t i = level; i < places.size(); ++i) {
       if (places[i].empty()) {
@@ -124,7 +125,10 @@ class Loader {
       return {};
     }
     const auto layer = parse_profile(text, name, std::move(source), diagnostics_);
-    if (!layer) return {};
+    if (!layer) {
+      done_.push_back(identity);  // said once
+      return {};
+    }
     open_.push_back(identity);
     names_.push_back(name);
     for (const auto& base : layer->extends) {
@@ -149,6 +153,11 @@ class Loader {
   }
 
   Status unknown(const std::string& name, const Location& from) {
+    if (from.source != nullptr && !names_.empty() && names_.back() == name) {
+      diagnostics_.error(from, name, "extends its own name, and there is no further one",
+                         "name another profile, or leave it out");
+      return {};
+    }
     std::vector<std::string> names;
     for (const ProfileStore::Place& place : store_.list()) names.push_back(place.name);
     const std::string near = text::nearest(name, names);
@@ -263,7 +272,13 @@ Result<std::optional<Profile>> load_project_profile(const std::string& workspace
   }
   const struct stat info = TRY(sys::fstat(file->get()));
   if (!S_ISREG(info.st_mode)) return refuse("is no regular file", "take it away");
-  const std::string text = TRY(sys::read_file(file->get(), settings::kMostDocumentBytes + 1));
+  const auto larger = [&] {
+    return refuse("is larger than 1 MiB", "no configuration is that long");
+  };
+  if (info.st_size > static_cast<off_t>(settings::kMostDocumentBytes)) return larger();
+  const auto read = sys::read_file(file->get(), settings::kMostDocumentBytes);
+  if (!read) return read.error().code == ErrorCode::kOutOfResources ? larger() : fail(read.error());
+  const std::string& text = *read;
   Diagnostics diagnostics;
   const auto source = std::make_shared<Source>(Source{path, Trust::kProject});
   auto profile = parse_profile(text, "project", source, diagnostics);

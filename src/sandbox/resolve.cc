@@ -137,6 +137,10 @@ class Resolver {
   Result<Policy> resolve() {
     policy_.profile = profile_.name;
     policy_.workspace_access = workspace_of(profile_);
+    if (host_.workspaces.empty()) {
+      return fail(input_error(ErrorCode::kWorkspaceUnusable, "workspace", "", "there is none",
+                              "name one with --workspace"));
+    }
     for (const std::string& path : host_.workspaces) {
       policy_.workspaces.push_back(TRY(open_workspace(path, host_.user)));
     }
@@ -257,11 +261,26 @@ class Resolver {
 
   // The paths that a rule's text stands for: one for each workspace that it speaks of.
   std::vector<std::string> expanded(const std::string& text) const {
+    return expanded(text, [](const std::string& value) { return value; });
+  }
+  // The same as patterns: a directory that happens to be called "[a]" means itself.
+  std::vector<std::string> expanded_patterns(const std::string& text) const {
+    return expanded(text, [](const std::string& value) {
+      std::string out;
+      for (const char c : value) {
+        if (is_pattern({&c, 1})) out += '\\';
+        out += c;
+      }
+      return out;
+    });
+  }
+  template <typename Spelling>
+  std::vector<std::string> expanded(const std::string& text, Spelling spelling) const {
     std::vector<std::string> out;
     for (const auto& [name, values] : variables()) {
       if (!text.starts_with(name)) continue;
       for (const std::string& value : values) {
-        out.push_back(normal(value + text.substr(name.size())));
+        out.push_back(normal(spelling(value) + text.substr(name.size())));
       }
       return out;
     }
@@ -282,7 +301,7 @@ class Resolver {
   Status add_paths() {
     for (const settings::Located<PathRule>& rule : profile_.paths) {
       const std::string key = std::string("filesystem.") + to_string(rule.value.access);
-      for (const std::string& path : expanded(rule.value.path)) {
+      for (const std::string& path : expanded_patterns(rule.value.path)) {
         switch (rule.value.access) {
           case PathAccess::kHide:
           case PathAccess::kDeny:
@@ -291,7 +310,10 @@ class Resolver {
                  rule_name(key), rule.at});
             break;
           case PathAccess::kRead:
-            for (const std::string& found : on_host(path)) add_read(found, key, rule.at);
+            for (const std::string& found : on_host(path)) {
+              TRY(check_readable(found, key, rule.at));
+              add_read(found, key, rule.at);
+            }
             break;
           case PathAccess::kWrite:
             for (const std::string& found : on_host(path)) TRY(add_write(found, key, rule.at));
@@ -306,6 +328,32 @@ class Resolver {
   static std::vector<std::string> on_host(const std::string& path) {
     if (!is_pattern(path)) return {path};
     return find_matches(path);
+  }
+
+  // What a pattern matches has not been looked at when the profile was read, nor which home it is.
+  Status check_readable(const std::string& path, const std::string& key, const Location& at) const {
+    std::error_code error;
+    const std::string real = std::filesystem::canonical(path, error).string();
+    const auto refuse = [&](const std::string& why) {
+      return fail(input_error(ErrorCode::kInvalidConfiguration, to_string(at) + " " + key, path,
+                              why, "name what is needed below it"));
+    };
+    // A link is shown as a link, wherever it leads; only what is above it may lead elsewhere.
+    const bool link = std::filesystem::is_symlink(std::filesystem::symlink_status(path, error));
+    for (const std::string& each : {path, link ? path : real}) {
+      if (each.empty()) continue;
+      for (const char* own : {"/proc", "/sys", "/dev", "/scratch"}) {
+        if (is_within(each, own)) return refuse("is the sandbox's own");
+      }
+      for (const std::string& home : {policy_.identity.home, usable_home(host_.user.home)}) {
+        if (!is_within(home, each)) continue;
+        return refuse("holds the home directory " + home + ", with keys, histories and settings");
+      }
+      for (const char* homes : {"/home", "/root"}) {
+        if (each == homes) return refuse("holds keys, histories and settings");
+      }
+    }
+    return {};
   }
 
   Status add_write(const std::string& path, const std::string& key, const Location& at) {
@@ -329,12 +377,26 @@ class Resolver {
                             "name a directory that is meant to be written, by its real path"));
   }
 
+  // What is protected in a workspace is protected at the place where it belongs, and nowhere else.
+  Status check_writable_elsewhere(const std::string& path, const Location& at) const {
+    constexpr const char* kKey = "filesystem.bind";
+    TRY(check_writable(path, kKey, at));
+    for (const Workspace& each : policy_.workspaces) {
+      if (!is_within(path, each.path) && !is_within(each.path, path)) continue;
+      return fail(input_error(ErrorCode::kPathRefused, to_string(at) + " " + kKey, path,
+                              "its protected paths could be written at the other place",
+                              "use filesystem.write, or leave out write = true"));
+    }
+    return {};
+  }
+
   Status add_binds() {
     for (const settings::Located<Bind>& bind : profile_.binds) {
       for (const std::string& source : expanded(bind.value.source)) {
         struct stat info {};
         if (::stat(source.c_str(), &info) < 0) continue;
-        if (bind.value.writable) TRY(check_writable(source, "filesystem.bind", bind.at));
+        TRY(check_readable(source, "filesystem.bind", bind.at));
+        if (bind.value.writable) TRY(check_writable_elsewhere(source, bind.at));
         const Access access = bind.value.writable ? Access::kWrite : Access::kRead;
         const bool roots = bind.value.writable && info.st_uid == 0;
         mount(source, expanded(bind.value.destination).front(), access,

@@ -7,6 +7,7 @@ namespace mayfly::settings {
 namespace {
 
 constexpr const char* kInQuotes = "write it in quotes";
+constexpr std::size_t kMostOnALine = 80;
 
 // Of a text or of a plain number.
 template <typename T>
@@ -122,7 +123,21 @@ Complaint no_such_word(const std::string& given, const std::vector<std::string>&
       "is not known",
       near.empty() ? "write one of " + text::join(words, ", ") : "did you mean \"" + near + "\"?",
       {},
+      {},
       {}};
+}
+
+Complaint too_many_items() {
+  return {"has more than " + std::to_string(kMostItems) + " entries", "use patterns", {}, {}, {}};
+}
+
+std::string list_text(const std::vector<std::string>& items) {
+  std::size_t length = 0;
+  for (const std::string& item : items) length += item.size() + 2;
+  if (length <= kMostOnALine) return "[" + text::join(items, ", ") + "]";
+  std::string out = "[";
+  for (const std::string& item : items) out += "\n  " + item + ",";
+  return out + "\n]";
 }
 
 }  // namespace mayfly::settings

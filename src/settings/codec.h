@@ -17,18 +17,19 @@ struct Complaint {
   std::string message;  // "is not a size"
   std::string remedy;
   std::optional<Location> at;
-  std::string value;  // of that part
+  std::string value;              // of that part
+  std::vector<Complaint> more{};  // about other parts
 };
 
 template <typename T>
 using Reading = tl::expected<T, Complaint>;
 inline tl::unexpected<Complaint> complain(std::string message, std::string remedy) {
-  return tl::unexpected<Complaint>(Complaint{std::move(message), std::move(remedy), {}, {}});
+  return tl::unexpected<Complaint>(Complaint{std::move(message), std::move(remedy), {}, {}, {}});
 }
 inline tl::unexpected<Complaint> complain(const Node& part, std::string message,
                                           std::string remedy) {
   return tl::unexpected<Complaint>(
-      Complaint{std::move(message), std::move(remedy), part.at, shown(part)});
+      Complaint{std::move(message), std::move(remedy), part.at, shown(part), {}});
 }
 inline tl::unexpected<Complaint> complain(const Error& error) {
   return complain(error.message, error.remedy);
@@ -101,6 +102,12 @@ Codec<T> word_codec(std::vector<std::pair<std::string, T>> words) {
   return out;
 }
 
+// More than anybody writes, so that looking at pairs of them takes no time.
+inline constexpr std::size_t kMostItems = 4096;
+Complaint too_many_items();
+// "[a, b]", broken into lines where it is long.
+std::string list_text(const std::vector<std::string>& items);
+
 // A list, as one value: a later file's replaces it.
 template <typename T>
 Codec<std::vector<T>> list_codec(Codec<T> item) {
@@ -110,21 +117,31 @@ Codec<std::vector<T>> list_codec(Codec<T> item) {
   out.read = [item](const Node& node) -> Reading<std::vector<T>> {
     const auto* array = node.as<Array>();
     if (array == nullptr) return complain("is not a list", "put it in [ ]");
+    if (array->size() > kMostItems) return tl::unexpected<Complaint>(too_many_items());
     std::vector<T> values;
+    std::vector<Complaint> complaints;
     for (const Node& each : *array) {
       auto value = item.read(each);
-      if (!value) {
-        if (!value.error().at) return complain(each, value.error().message, value.error().remedy);
-        return tl::unexpected<Complaint>(value.error());
+      if (value) {
+        values.push_back(*std::move(value));
+        continue;
       }
-      values.push_back(*std::move(value));
+      Complaint complaint = std::move(value).error();
+      if (!complaint.at) {
+        complaint.at = each.at;
+        complaint.value = shown(each);
+      }
+      complaints.push_back(std::move(complaint));
     }
-    return values;
+    if (complaints.empty()) return values;
+    Complaint first = std::move(complaints.front());
+    first.more.insert(first.more.end(), complaints.begin() + 1, complaints.end());
+    return tl::unexpected<Complaint>(std::move(first));
   };
   out.write = [item](const std::vector<T>& values) {
-    std::string text = "[";
-    for (const T& each : values) text += (text.size() > 1 ? ", " : "") + item.write(each);
-    return text + "]";
+    std::vector<std::string> items;
+    for (const T& each : values) items.push_back(item.write(each));
+    return list_text(items);
   };
   return out;
 }

@@ -11,8 +11,11 @@ namespace {
 constexpr std::size_t kMostKept = 100;
 constexpr std::size_t kMostInAnError = 10;
 constexpr std::size_t kMostShown = 80;
+constexpr std::size_t kMostSaid = 1000;
 
 }  // namespace
+
+bool Diagnostics::full() const { return all_.size() == kMostKept; }
 
 std::string to_string(const Diagnostic& diagnostic) {
   std::string out = to_string(diagnostic.at);
@@ -29,7 +32,13 @@ void Diagnostics::add(Diagnostic diagnostic) {
     ++left_out_;
     return;
   }
-  diagnostic.value = text::shorten(text::one_line(diagnostic.value), kMostShown);
+  // A file may be hostile: what is quoted of it stays one short line, however long it was.
+  const auto shown = [](const std::string& from, std::size_t most) {
+    return text::shorten(text::one_line(from.substr(0, 2 * most)), most);
+  };
+  diagnostic.value = shown(diagnostic.value, kMostShown);
+  diagnostic.message = shown(diagnostic.message, kMostSaid);
+  diagnostic.remedy = shown(diagnostic.remedy, kMostSaid);
   const auto before = [](const Diagnostic& a, const Diagnostic& b) {
     return a.at.source == b.at.source &&
            std::pair(a.at.line, a.at.column) < std::pair(b.at.line, b.at.column);

@@ -30,6 +30,8 @@ class Diagnostics {
   bool failed() const { return errors_ > 0; }
   std::size_t errors() const { return errors_; }
   const std::vector<Diagnostic>& all() const { return all_; }
+  // Whether further ones are only counted, so that they need no text.
+  bool full() const;
   // How many more there are than all() holds.
   std::size_t left_out() const { return left_out_; }
 

@@ -17,11 +17,14 @@ namespace {
 constexpr std::size_t kMostLineBytes = 16 * 1024;
 // Each dot in a key is a table in a table, which are taken apart recursively.
 constexpr std::ptrdiff_t kMostDots = 256;
+// Of one line of a text that is printed, so that several fit.
+constexpr std::size_t kMostQuotedBytes = 1000;
+constexpr std::ptrdiff_t kMostQuotedDots = 32;
 
 class Converter {
  public:
-  Converter(std::shared_ptr<const Source> source, Diagnostics& diagnostics)
-      : source_(std::move(source)), diagnostics_(diagnostics) {}
+  Converter(std::string_view text, std::shared_ptr<const Source> source, Diagnostics& diagnostics)
+      : text_(text), source_(std::move(source)), diagnostics_(diagnostics) {}
 
   Table table(const toml::table& from) {
     Table to;
@@ -41,6 +44,16 @@ class Converter {
 
   Location location(const toml::source_region& region) const {
     return {source_, static_cast<int>(region.begin.line), static_cast<int>(region.begin.column)};
+  }
+
+  std::string line_of(const toml::source_region& region) const {
+    std::size_t start = 0;
+    for (auto line = region.begin.line; line > 1; --line) {
+      start = text_.find('\n', start);
+      if (start == std::string_view::npos) return "";
+      ++start;
+    }
+    return std::string(text_.substr(start, text_.find('\n', start) - start));
   }
 
  private:
@@ -64,13 +77,15 @@ class Converter {
     } else if (const auto* inner = from.as_table()) {
       to.value = table(*inner);
     } else {
-      diagnostics_.error(to.at, "", "is a date or a time, and no setting is one",
+      diagnostics_.error(to.at, line_of(from.source()),
+                         "is a date or a time, and no setting is one",
                          "write a text in quotes if one was meant");
       return std::nullopt;
     }
     return to;
   }
 
+  const std::string_view text_;
   const std::shared_ptr<const Source> source_;
   Diagnostics& diagnostics_;
 };
@@ -88,11 +103,11 @@ bool is_reasonable(std::string_view text, const std::shared_ptr<const Source>& s
     start += line.size() + 1;
     const Location at{source, number + 1, 1};
     if (line.size() > kMostLineBytes) {
-      diagnostics.error(at, "", "is a line longer than 16 KiB", "break it");
+      diagnostics.error(at, std::string(line), "is a line longer than 16 KiB", "break it");
       return false;
     }
     if (std::count(line.begin(), line.end(), '.') > kMostDots) {
-      diagnostics.error(at, "", "is a line with more than 256 dots", "break it");
+      diagnostics.error(at, std::string(line), "is a line with more than 256 dots", "break it");
       return false;
     }
     if (const std::size_t bad = line.find('\0'); bad != std::string_view::npos) {
@@ -101,11 +116,21 @@ bool is_reasonable(std::string_view text, const std::shared_ptr<const Source>& s
       return false;
     }
     if (!text::is_utf8(line)) {
-      diagnostics.error(at, "", "is not valid UTF-8", "save the file as UTF-8");
+      diagnostics.error(at, std::string(line), "is not valid UTF-8", "save the file as UTF-8");
       return false;
     }
   }
   return true;
+}
+
+std::string escaped(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  if (c == '"' || c == '\\') return std::string("\\") + c;
+  if (c == '\n') return "\\n";
+  if (c == '\t') return "\\t";
+  if (byte >= 0x20 && byte != 0x7f) return std::string(1, c);
+  static constexpr char kDigits[] = "0123456789ABCDEF";
+  return std::string("\\u00") + kDigits[byte >> 4] + kDigits[byte & 15];
 }
 
 }  // namespace
@@ -127,39 +152,45 @@ std::string shown(const Node& node) {
 std::unique_ptr<Table> parse_document(std::string_view text, std::shared_ptr<const Source> source,
                                       Diagnostics& diagnostics) {
   if (!is_reasonable(text, source, diagnostics)) return nullptr;
-  const toml::parse_result result = toml::parse(text, source->name);
-  Converter converter(source, diagnostics);
+  const toml::parse_result result = toml::parse(text);
+  Converter converter(text, source, diagnostics);
   if (!result) {
     const toml::parse_error& error = result.error();
-    diagnostics.error(converter.location(error.source()), "",
+    diagnostics.error(converter.location(error.source()), converter.line_of(error.source()),
                       "is not TOML: " + std::string(error.description()),
                       "texts are in quotes, as in memory = \"512M\"");
     return nullptr;
   }
-  const std::size_t before = diagnostics.errors();
-  auto table = std::make_unique<Table>(converter.table(result.table()));
-  return diagnostics.errors() == before ? std::move(table) : nullptr;
+  return std::make_unique<Table>(converter.table(result.table()));
 }
 
 std::string quoted(std::string_view text) {
-  std::string out = "\"";
+  // A long one goes over several lines, since those are bounded.
+  const bool long_text =
+      text.size() > kMostQuotedBytes || std::count(text.begin(), text.end(), '.') > kMostQuotedDots;
+  std::string out = long_text ? "\"\"\"\\\n" : "\"";
+  std::size_t bytes = 0;
+  std::ptrdiff_t dots = 0;
   for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else if (byte < 0x20 || byte == 0x7f) {
-      static constexpr char kDigits[] = "0123456789ABCDEF";
-      out += "\\u00";
-      out += kDigits[byte >> 4];
-      out += kDigits[byte & 15];
-    } else {
-      out += c;
+    const bool whole = (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+    if (long_text && whole && (bytes >= kMostQuotedBytes || dots >= kMostQuotedDots)) {
+      out += "\\\n";
+      bytes = 0;
+      dots = 0;
     }
+    // A space in front would go with the line's end.
+    out += long_text && bytes == 0 && c == ' ' ? "\\u0020" : escaped(c);
+    ++bytes;
+    if (c == '.') ++dots;
+  }
+  return out + (long_text ? "\"\"\"" : "\"");
+}
+
+std::string quoted_key(std::string_view text) {
+  std::string out = "\"";
+  std::ptrdiff_t dots = 0;
+  for (const char c : text) {
+    out += c == '.' && ++dots > kMostQuotedDots ? "\\u002E" : escaped(c);
   }
   return out + "\"";
 }

@@ -39,13 +39,15 @@ std::string shown(const Node& node);
 
 inline constexpr std::size_t kMostDocumentBytes = 1U << 20;
 
-// The tables of `text`, or nothing after an error. A text that is no TOML has one error, since the
-// rest of it cannot be understood. Bounded: 1 MiB, lines of 16 KiB, 256 dots in a line, 16 levels;
-// takes time and memory in proportion to the text.
+// The tables of `text`, or nothing if it is no TOML: that is one error, since the rest of it cannot
+// be understood. Dates are errors too, and left out of what comes back. Bounded: 1 MiB, lines of 16
+// KiB, 256 dots in a line, 16 levels; takes time and memory in proportion to the text.
 std::unique_ptr<Table> parse_document(std::string_view text, std::shared_ptr<const Source> source,
                                       Diagnostics& diagnostics);
 
-// `text` as a TOML string, quoted and escaped.
+// `text` as a TOML string, quoted and escaped; a long one over several lines.
 std::string quoted(std::string_view text);
+// The same on one line, as keys have to be.
+std::string quoted_key(std::string_view text);
 
 }  // namespace mayfly::settings

@@ -7,6 +7,10 @@
 namespace mayfly::settings {
 namespace {
 
+constexpr std::size_t kMostOnALine = 80;
+// Cannot be in a value: there it is escaped.
+constexpr std::string_view kNextEntry{"\0", 1};
+
 std::string json_text(const std::string& text) {
   std::string out = "\"";
   for (const char c : text) {
@@ -57,6 +61,10 @@ void refuse_unknown_in(const Table& table, const std::string& name,
       return key.table == name && key.key == entry.key.value;
     });
     if (known) continue;
+    if (diagnostics.full()) {
+      diagnostics.error(entry.key.at, "", "", "");
+      continue;
+    }
     const std::string where = name.empty() ? "" : " of [" + name + "]";
     diagnostics.error(entry.key.at, entry.key.value, "is no key" + where,
                       remedy_for(name, entry.key.value, keys));
@@ -83,6 +91,10 @@ void refuse_unknown(const Table& document, const std::vector<KeyInfo>& keys,
       return key.table.empty() ? key.key == entry.key.value : key.table == entry.key.value;
     });
     if (known) continue;
+    if (diagnostics.full()) {
+      diagnostics.error(entry.key.at, "", "", "");
+      continue;
+    }
     diagnostics.error(entry.key.at, entry.key.value,
                       entry.value->as<Table>() != nullptr ? "is no table of this format"
                                                           : "is no key of this format",
@@ -105,6 +117,13 @@ const Node* find(const Table& document, const KeyInfo& key) {
   return nullptr;
 }
 
+std::string entries_text(const std::vector<std::string>& items) {
+  if (items.empty()) return "";
+  const std::string line = "{ " + text::join(items, ", ") + " }";
+  if (line.size() <= kMostOnALine) return line;
+  return "." + text::join(items, std::string(kNextEntry) + ".");
+}
+
 std::string document_text(const std::vector<KeyInfo>& keys,
                           const std::vector<std::string>& values) {
   std::string out;
@@ -115,7 +134,15 @@ std::string document_text(const std::vector<KeyInfo>& keys,
       table = keys[i].table;
       out += (out.empty() ? "[" : "\n[") + table + "]\n";
     }
-    out += keys[i].key + " = " + values[i] + "\n";
+    if (values[i].front() != '.') {
+      out += keys[i].key + " = " + values[i] + "\n";
+      continue;
+    }
+    for (std::size_t at = 0; at < values[i].size();) {
+      const std::size_t end = values[i].find(kNextEntry, at);
+      out += keys[i].key + values[i].substr(at, end - at) + "\n";
+      at = end == std::string::npos ? end : end + kNextEntry.size();
+    }
   }
   return out;
 }
@@ -164,6 +191,7 @@ void report(const Complaint& complaint, const KeyInfo& key, const Node& node,
       complaint.value.empty() && !complaint.at ? shown(node) : complaint.value;
   diagnostics.error(complaint.at.value_or(node.at), given,
                     complaint.message + " (" + key.full() + ")", complaint.remedy);
+  for (const Complaint& each : complaint.more) report(each, key, node, diagnostics);
 }
 
 }  // namespace mayfly::settings

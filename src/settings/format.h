@@ -36,6 +36,9 @@ struct TableInfo {
 void refuse_unknown(const Table& document, const std::vector<KeyInfo>& keys,
                     Diagnostics& diagnostics);
 const Node* find(const Table& document, const KeyInfo& key);
+// "{ a = 1, b = 2 }", which TOML keeps on one line; where that gets long, lines ".a = 1", ".b = 2"
+// that document_text() puts the key in front of.
+std::string entries_text(const std::vector<std::string>& items);
 // "key = value" lines under their table's headers.
 std::string document_text(const std::vector<KeyInfo>& keys, const std::vector<std::string>& values);
 std::string json_schema(const std::string& title, const std::vector<TableInfo>& tables,
@@ -111,8 +114,9 @@ Field<Target> additions(std::string table, std::string key, Codec<T> codec, std:
                              Target& target) {
     const auto* array = node.as<Array>();
     if (array == nullptr) {
-      return report({"is not a list", "put it in [ ]", {}, {}}, info, node, diagnostics);
+      return report({"is not a list", "put it in [ ]", {}, {}, {}}, info, node, diagnostics);
     }
+    if (array->size() > kMostItems) return report(too_many_items(), info, node, diagnostics);
     for (const Node& each : *array) {
       auto value = codec.read(each);
       if (!value) {
@@ -123,20 +127,11 @@ Field<Target> additions(std::string table, std::string key, Codec<T> codec, std:
     }
   };
   out.write = [codec, look, counts](const Target& target) {
-    std::string text;
-    std::size_t length = 0;
     std::vector<std::string> items;
     for (const Located<T>& each : look(target)) {
-      if (!counts(each.value)) continue;
-      items.push_back(codec.write(each.value));
-      length += items.back().size() + 2;
+      if (counts(each.value)) items.push_back(codec.write(each.value));
     }
-    if (items.empty()) return text;
-    const bool long_list = length > 80;
-    for (const std::string& item : items) {
-      text += long_list ? "\n  " + item + "," : (text.empty() ? "" : ", ") + item;
-    }
-    return "[" + text + (long_list ? "\n]" : "]");
+    return items.empty() ? std::string() : list_text(items);
   };
   out.merge = [member, look, counts](Target& base, const Target& later) {
     for (const Located<T>& each : look(later)) {
@@ -172,13 +167,18 @@ Field<Target> entries(std::string table, std::string key, std::string type, std:
                                   Target& target) {
     const auto* inner = node.as<Table>();
     if (inner == nullptr) {
-      return report({std::string("is ") + kind_of(node), "write { \"name\" = \"value\" }", {}, {}},
-                    info, node, diagnostics);
+      return report(
+          {std::string("is ") + kind_of(node), "write { \"name\" = \"value\" }", {}, {}, {}}, info,
+          node, diagnostics);
     }
+    if (inner->size() > kMostItems) return report(too_many_items(), info, node, diagnostics);
     for (const Entry& entry : *inner) {
       auto value = read_entry(entry.key.value, *entry.value);
       if (!value) {
-        if (!value.error().at) value.error().value = entry.key.value;
+        if (!value.error().at) {
+          value.error().at = entry.key.at;
+          value.error().value = entry.key.value;
+        }
         report(value.error(), info, *entry.value, diagnostics);
       } else {
         member(target).push_back({*std::move(value), entry.key.at});
@@ -186,11 +186,9 @@ Field<Target> entries(std::string table, std::string key, std::string type, std:
     }
   };
   out.write = [write_entry, look](const Target& target) {
-    std::string text;
-    for (const Located<T>& each : look(target)) {
-      text += (text.empty() ? "" : ", ") + write_entry(each.value);
-    }
-    return text.empty() ? text : "{ " + text + " }";
+    std::vector<std::string> items;
+    for (const Located<T>& each : look(target)) items.push_back(write_entry(each.value));
+    return entries_text(items);
   };
   out.merge = [member, look, name_of](Target& base, const Target& later) {
     for (const Located<T>& each : look(later)) {

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -55,6 +56,35 @@ Status check_owner(const std::string& path, const struct stat& info) {
   return {};
 }
 
+// Whoever can write a directory on the way can put another one in its place.
+Status check_way(const std::string& real_path) {
+  for (std::size_t at = real_path.rfind('/'); at != std::string::npos;
+       at = at == 0 ? std::string::npos : real_path.rfind('/', at - 1)) {
+    const std::string above = real_path.substr(0, std::max<std::size_t>(1, at));
+    struct stat info {};
+    if (::stat(above.c_str(), &info) < 0) return fail(system_error("stat " + above, errno));
+    TRY(check_owner(above, info));
+  }
+  return {};
+}
+
+// A link decides which file is read, so it has to be as trusted as that, and so does its directory.
+Status check_link(const std::string& path) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) < 0) return fail(system_error("lstat " + path, errno));
+  if (!S_ISLNK(info.st_mode)) return {};
+  if (info.st_uid != ::geteuid() && info.st_uid != 0) {
+    return fail(refused(path, "is a link of user " + std::to_string(info.st_uid),
+                        "put a file or a link of your own there"));
+  }
+  const std::size_t slash = path.rfind('/');
+  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const std::unique_ptr<char, decltype(&::free)> real(::realpath(directory.c_str(), nullptr),
+                                                      ::free);
+  if (!real) return fail(system_error("realpath " + directory, errno));
+  return check_way(std::string(real.get()) + "/");
+}
+
 }  // namespace
 
 FileMark mark_of(const std::string& path) {
@@ -84,11 +114,8 @@ Result<TrustedText> read_trusted(const std::string& path) {
   if (::fstat(file.get(), &info) < 0) return fail(system_error("fstat " + path, errno));
   if (!S_ISREG(info.st_mode)) return fail(refused(path, "is no regular file", "name a file"));
   TRY(check_owner(path, info));
-  struct stat directory {};
-  const std::string above =
-      out.real_path.substr(0, std::max<std::size_t>(1, out.real_path.rfind('/')));
-  if (::stat(above.c_str(), &directory) < 0) return fail(system_error("stat " + above, errno));
-  TRY(check_owner(above, directory));
+  TRY(check_way(out.real_path));
+  TRY(check_link(path));
   if (info.st_size > static_cast<off_t>(kMostDocumentBytes)) {
     return fail(refused(path, "is larger than 1 MiB", "no configuration is that long"));
   }

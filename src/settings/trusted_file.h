@@ -31,9 +31,10 @@ struct TrustedText {
   FileMark mark;          // of the file that was read
 };
 
-// A file of the operator's: a regular one, links followed, owned by this user or root and, like
-// the directory that holds it, writable by nobody else; at most 1 MiB. E1001 names the path and
-// what to do; `os_errno` is ENOENT if there is none. Blocks on nothing (FIFOs are refused).
+// A file of the operator's: a regular one, owned by this user or root and, like every directory
+// above it, writable by nobody else; at most 1 MiB. Links are followed if they are as trusted.
+// E1001 names the path and what to do; `os_errno` is ENOENT if there is none. Blocks on nothing
+// (FIFOs are refused).
 Result<TrustedText> read_trusted(const std::string& path);
 
 }  // namespace mayfly::settings

@@ -69,6 +69,9 @@ Result<milliseconds> parse_duration(std::string_view text) {
   if (text.empty()) return fail(not_a_time);
   while (!text.empty()) {
     const auto number = take_number(text);
+    if (!number && number.error().message == "is too large") {
+      return fail(bad("is more than a year", "give less"));
+    }
     if (!number) return fail(not_a_time);
     const std::size_t letters = std::min(text.find_first_of("0123456789"), text.size());
     const std::string_view name = text.substr(0, letters);

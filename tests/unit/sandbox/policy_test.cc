@@ -78,6 +78,8 @@ TEST_CASE("the readonly profile differs from default in the workspace and the ca
   const Profile standard = *find_profile("default");
   readonly.name = standard.name;
   readonly.description = standard.description;
+  readonly.extends = standard.extends;
+  readonly.layers = standard.layers;
   readonly.workspace = standard.workspace;
   readonly.cache = standard.cache;
   CHECK(readonly == standard);
