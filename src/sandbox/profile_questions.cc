@@ -49,19 +49,10 @@ const char* verdict_of(Effective access) {
   return "";
 }
 
-// The path that the mount or cover at this place of a file is about.
-std::string path_behind(const Policy& policy, const PathAnswer& answer) {
-  const auto same = [&answer](const settings::Location& at) {
-    return at.source != nullptr && at.source == answer.at.source && at.line == answer.at.line &&
-           at.column == answer.at.column;
-  };
-  for (const CoverRule& cover : policy.covers) {
-    if (same(cover.at)) return cover.path;
-  }
-  for (const TmpfsRule& tmpfs : policy.tmpfs) {
-    if (same(tmpfs.at)) return tmpfs.destination;
-  }
-  return answer.source;
+std::string reason_of(const Policy& policy, const PathAnswer& found) {
+  if (found.rule == "sandbox") return "every sandbox has its own";
+  if (found.rule.empty()) return no_rule(policy, "shows");
+  return quote_rule(policy, found.rule, found.place);
 }
 
 }  // namespace
@@ -86,9 +77,8 @@ Result<PolicyAnswer> about_path(const Policy& policy, const std::string& path) {
   answer.verdict = verdict_of(found.access);
   answer.permitted = found.access == Effective::kRead || found.access == Effective::kWrite ||
                      found.access == Effective::kPrivate;
-  answer.reason = found.rule.empty()
-                      ? no_rule(policy, "shows")
-                      : quote_rule(policy, found.rule, path_behind(policy, found));
+  answer.reason = found.access == Effective::kAbsent ? no_rule(policy, "shows")
+                                                     : reason_of(policy, found);
   if (found.at.source != nullptr) answer.place = place_of(found.at);
   return answer;
 }
