@@ -131,10 +131,11 @@ class Allowance {
 
  private:
   std::string opening() const {
-    return "# " + options_.name + ": what this user's sandboxes may do beyond the profile of the "
+    return "# " + options_.name +
+           ": what this user's sandboxes may do beyond the profile of the "
            "same name\n# that the system has or that ships. `mayfly profile explain " +
-           options_.name + "` says what it comes to.\nextends = " +
-           settings::quoted(options_.name) + "\n";
+           options_.name +
+           "` says what it comes to.\nextends = " + settings::quoted(options_.name) + "\n";
   }
 
   Status add(ProfileWish wish, sandbox::Profile& profile) {
@@ -196,7 +197,8 @@ Result<std::string> file_to_delete(const ProfileStore& store, const std::string&
   if (!places.front().path.empty()) return places.front().path;
   return fail(refused("NAME", name, "ships with Mayfly and cannot be deleted",
                       "not offering it is enough (`mayfly serve --profile`); `mayfly profile "
-                      "create " + name + "` puts one of yours in its place"));
+                      "create " +
+                          name + "` puts one of yours in its place"));
 }
 
 // Whether the profile of that name is still found once `path` is gone.
@@ -249,8 +251,10 @@ int delete_profile(const ProfileOptions& options) {
   }
   if (!options.yes) {
     if (::isatty(STDIN_FILENO) == 0 || options.json) {
-      return fail_with(options, refused("--yes", "", "nobody is there to ask whether " + *path +
-                                        " is to be deleted", "say --yes"));
+      return fail_with(
+          options,
+          refused("--yes", "", "nobody is there to ask whether " + *path + " is to be deleted",
+                  "say --yes"));
     }
     if (!confirmed(*path)) {
       std::printf("kept\n");
@@ -261,8 +265,9 @@ int delete_profile(const ProfileOptions& options) {
     return fail_with(options, gone.error());
   }
   const auto rest = store.find(options.name);
-  const std::string next =
-      rest.empty() ? "" : rest.front().path.empty() ? "the one that ships" : rest.front().path;
+  const std::string next = rest.empty()                ? ""
+                           : rest.front().path.empty() ? "the one that ships"
+                                                       : rest.front().path;
   if (options.json) {
     print_json({{"deleted", *path}, {"now", next.empty() ? Json() : Json(next)}});
   } else {
@@ -276,8 +281,9 @@ int delete_profile(const ProfileOptions& options) {
 
 int allow_in_profile(const ProfileOptions& options) {
   if (options.wishes.empty()) {
-    std::fprintf(stderr, "mayfly profile allow: what? Give --read, --write, --host, --env, "
-                         "--memory, --timeout or another option of `mayfly profile allow --help`\n");
+    std::fprintf(stderr,
+                 "mayfly profile allow: what? Give --read, --write, --host, --env, "
+                 "--memory, --timeout or another option of `mayfly profile allow --help`\n");
     return 2;
   }
   Allowance allowance(options);
@@ -289,9 +295,8 @@ int allow_in_profile(const ProfileOptions& options) {
                       {"added", each.added},
                       {"at", each.added ? Json() : Json(each.at)}});
     }
-    print_json({{"path", allowance.path()},
-                {"changed", allowance.changed()},
-                {"rules", std::move(list)}});
+    print_json(
+        {{"path", allowance.path()}, {"changed", allowance.changed()}, {"rules", std::move(list)}});
     return 0;
   }
   for (const Done& each : allowance.done()) {

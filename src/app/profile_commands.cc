@@ -48,8 +48,7 @@ bool is_number(const std::string& text) {
 
 sandbox::ProfileWish wish_of(const WishOption& option, const std::string& given) {
   // What is no number goes in quotes, and the parser says what is wrong with it.
-  const std::string value =
-      option.number && is_number(given) ? given : settings::quoted(given);
+  const std::string value = option.number && is_number(given) ? given : settings::quoted(given);
   return {option.option, option.table, option.key, "", value, ""};
 }
 
@@ -116,8 +115,10 @@ void add_name(CLI::App& command, ProfileOptions& options, const char* help) {
 
 void add_repeatable(CLI::App& command, const char* option, std::vector<std::string>& values,
                     const char* text, const char* help) {
-  command.add_option(option, values, help)->option_text(text)->type_size(1)->allow_extra_args(
-      false);
+  command.add_option(option, values, help)
+      ->option_text(text)
+      ->type_size(1)
+      ->allow_extra_args(false);
 }
 
 void add_options(const std::string& name, CLI::App& command, ProfileOptions& options) {

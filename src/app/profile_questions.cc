@@ -75,8 +75,8 @@ void print_listed(const std::string& name, const Listed& listed, std::size_t wid
 }
 
 Json listed_json(const std::string& name, const Listed& listed) {
-  Json out = {{"name", name}, {"place", place_name(listed.places.front())},
-              {"instead_of", Json::array()}};
+  Json out = {
+      {"name", name}, {"place", place_name(listed.places.front())}, {"instead_of", Json::array()}};
   for (std::size_t i = 1; i < listed.places.size(); ++i) {
     out["instead_of"].push_back(place_name(listed.places[i]));
   }
@@ -144,8 +144,7 @@ int print_answers(const ProfileOptions& options, const sandbox::Profile& profile
 Json explanation_json(const sandbox::Explanation& explanation) {
   Json rules = Json::array();
   for (const sandbox::ExplainedRule& rule : explanation.rules) {
-    rules.push_back(
-        {{"topic", rule.topic}, {"values", strings(rule.values)}, {"at", rule.place}});
+    rules.push_back({{"topic", rule.topic}, {"values", strings(rule.values)}, {"at", rule.place}});
   }
   return {{"profile", explanation.profile},
           {"description", explanation.description},
@@ -195,7 +194,8 @@ int show_profile(const ProfileOptions& options) {
       values[field.info.full()].push_back({{"toml", part.value}, {"at", place_json(part.at)}});
     }
   }
-  print_json({{"profile", profile.name}, {"layers", std::move(layers)}, {"values", std::move(values)}});
+  print_json(
+      {{"profile", profile.name}, {"layers", std::move(layers)}, {"values", std::move(values)}});
   return 0;
 }
 
@@ -209,8 +209,8 @@ int explain_profile(const ProfileOptions& options) {
   const auto policy = resolve_here(profile, options.workspace);
   auto explanation = explain(profile, policy ? &*policy : nullptr);
   if (!policy) {
-    explanation.prose.push_back("In this directory no command would be started: " +
-                                describe(policy.error()) + ".");
+    explanation.prose.push_back(
+        "In this directory no command would be started: " + describe(policy.error()) + ".");
   }
   if (options.json) {
     print_json(explanation_json(explanation));

@@ -77,12 +77,17 @@ std::string kernel_sentence(const Profile& profile) {
   return out + "; every other system call fails.";
 }
 
+std::string memory_text(const Profile& profile) {
+  const MemoryLimit limit = profile.limits.memory ? profile.limits.memory->value : MemoryLimit{};
+  if (limit.bytes != 0) return text::human_bytes(limit.bytes) + " of memory";
+  return std::to_string(limit.machine_percent) + "% of the machine's memory";
+}
+
 std::string limits_sentence(const Profile& profile) {
   const Limits limits = limits_of(profile);
   return "It is ended after " + settings::duration_text(limits.wall) + " (as a job after " +
-         settings::duration_text(limits.job_wall) + "), with more than " +
-         text::human_bytes(limits.memory_bytes) + " of memory, or when it has written " +
-         text::human_bytes(limits.disk_bytes) + ".";
+         settings::duration_text(limits.job_wall) + "), with more than " + memory_text(profile) +
+         ", or when it has written " + text::human_bytes(limits.disk_bytes) + ".";
 }
 
 std::string host_sentence(const Profile& profile) {
@@ -120,9 +125,9 @@ bool shows_programs(const Profile& profile) {
 }
 
 std::vector<std::string> prose_of(const Profile& profile, const Policy* policy) {
-  std::vector<std::string> out = {files_sentence(profile),  home_sentence(profile),
+  std::vector<std::string> out = {files_sentence(profile),   home_sentence(profile),
                                   network_sentence(profile), kernel_sentence(profile),
-                                  limits_sentence(profile), host_sentence(profile)};
+                                  limits_sentence(profile),  host_sentence(profile)};
   if (policy != nullptr && policy->identity.host_uid == kSpareUid) {
     out.emplace_back("Since workspace and server are root's, it runs as a uid of its own.");
   }

@@ -26,10 +26,10 @@ std::optional<std::uint64_t> width(const std::string& key, const Profile& profil
   const auto time = [](milliseconds value) { return static_cast<std::uint64_t>(value.count()); };
   const std::map<std::string, std::uint64_t> widths = {
       {"filesystem.workspace", workspace_of(profile) == WorkspaceAccess::kReadWrite ? 1 : 0},
-      {"filesystem.toolchains", static_cast<std::uint64_t>(toolchains_of(profile).search ==
-                                                                   ToolchainChoice::Search::kAuto
-                                                               ? 1000
-                                                               : toolchains_of(profile).only.size())},
+      {"filesystem.toolchains",
+       static_cast<std::uint64_t>(toolchains_of(profile).search == ToolchainChoice::Search::kAuto
+                                      ? 1000
+                                      : toolchains_of(profile).only.size())},
       {"filesystem.cache", cache_of(profile) == CacheMode::kWorkspace ? 1 : 0},
       {"network.mode", static_cast<std::uint64_t>(network_of(profile))},
       {"limits.wall", time(limits.wall)},
@@ -45,8 +45,8 @@ std::optional<std::uint64_t> width(const std::string& key, const Profile& profil
       {"limits.tmp", limits.tmp_bytes},
       {"limits.shm", limits.shm_bytes},
       {"limits.output", limits.output_bytes},
-      {"limits.watched", (watched_of(profile).memory ? 1U : 0U) +
-                             (watched_of(profile).cpu_time ? 1U : 0U)},
+      {"limits.watched",
+       (watched_of(profile).memory ? 1U : 0U) + (watched_of(profile).cpu_time ? 1U : 0U)},
       {"host.tier", tier_of(profile) == Tier::kLandlock ? 1 : 0},
   };
   const auto found = widths.find(key);
@@ -56,9 +56,9 @@ std::optional<std::uint64_t> width(const std::string& key, const Profile& profil
 // What one more element of a list does.
 enum class Effect { kMore, kLess, kNeither };
 Effect effect_of(const std::string& key) {
-  static const std::vector<std::string> kLess = {"filesystem.hide", "filesystem.deny",
+  static const std::vector<std::string> kLess = {"filesystem.hide",    "filesystem.deny",
                                                  "filesystem.protect", "network.deny",
-                                                 "syscalls.deny",   "host.requires"};
+                                                 "syscalls.deny",      "host.requires"};
   static const std::vector<std::string> kNeither = {"environment.set", "observe.ignore"};
   if (std::find(kLess.begin(), kLess.end(), key) != kLess.end()) return Effect::kLess;
   const bool neither = std::find(kNeither.begin(), kNeither.end(), key) != kNeither.end();
@@ -86,7 +86,9 @@ Parts settable_of(const Profile& profile) {
 class Comparer {
  public:
   Comparer(const Profile& before, const Profile& after)
-      : before_(before), after_(after), full_before_(with_defaults(before)),
+      : before_(before),
+        after_(after),
+        full_before_(with_defaults(before)),
         full_after_(with_defaults(after)) {}
 
   ProfileDiff compare() {

@@ -139,8 +139,8 @@ class Candidates {
       before.insert(brackets.last_value_end, ",");
     }
     const std::string comment = comment_text(wish_);
-    return before + (comment.empty() ? "" : indent + comment) + indent + wish_.value + ",\n" + tail +
-           text_.substr(close);
+    return before + (comment.empty() ? "" : indent + comment) + indent + wish_.value + ",\n" +
+           tail + text_.substr(close);
   }
 
   std::string indent_at(std::size_t at) const {

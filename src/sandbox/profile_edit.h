@@ -14,12 +14,12 @@ namespace mayfly::sandbox {
 
 // One value more. `value` is TOML; of an entry `name` is its name.
 struct ProfileWish {
-  std::string option;  // "--read": what errors call it
-  std::string table;   // "filesystem"
-  std::string key;     // "read"
-  std::string name;    // "GOFLAGS" of environment.set; else empty
-  std::string value;   // "\"/opt/sdk\""
-  std::string comment; // put above it; one line, without "#"
+  std::string option;   // "--read": what errors call it
+  std::string table;    // "filesystem"
+  std::string key;      // "read"
+  std::string name;     // "GOFLAGS" of environment.set; else empty
+  std::string value;    // "\"/opt/sdk\""
+  std::string comment;  // put above it; one line, without "#"
 };
 
 // What the wish alone comes to: a profile with one value. E1001 in the parser's words if the value

@@ -25,7 +25,8 @@ std::string directory_of(const std::string& path) { return path.substr(0, path.r
 bool is_systems(const std::string& path) { return path.starts_with("/etc/"); }
 
 Status make_directory(const std::string& directory) {
-  return sys::mkdir_parents(directory, is_systems(directory) ? kPublicDirectory : kPrivateDirectory);
+  return sys::mkdir_parents(directory,
+                            is_systems(directory) ? kPublicDirectory : kPrivateDirectory);
 }
 
 // A file that disappears unless it gets its name.
@@ -50,7 +51,8 @@ class Draft {
   Draft& operator=(Draft&&) = delete;
 
   Status replace(const std::string& path) {
-    if (::rename(path_.c_str(), path.c_str()) < 0) return fail(system_error("rename " + path, errno));
+    if (::rename(path_.c_str(), path.c_str()) < 0)
+      return fail(system_error("rename " + path, errno));
     path_.clear();
     return {};
   }

@@ -55,13 +55,14 @@ std::string new_profile_text(const NewProfile& profile) {
   std::string out =
       "# " + profile.name + ": who is it for, and what does it stop?\n#\n" +
       "# Lines that start with \"#\" are comments; take the \"#\" away to use an example.\n" +
-      "# Paths may start with ${workspace}, ${home} or ${tmp}.\n" +
-      "#   mayfly profile check " + profile.name + "     says what is wrong or has no effect\n" +
-      "#   mayfly profile explain " + profile.name + "   says what it all comes to\n\n" +
+      "# Paths may start with ${workspace}, ${home} or ${tmp}.\n" + "#   mayfly profile check " +
+      profile.name + "     says what is wrong or has no effect\n" + "#   mayfly profile explain " +
+      profile.name + "   says what it all comes to\n\n" +
       "# What this starts from; what is below comes on top.\n" +
       "extends = " + settings::quoted(profile.extends) + "\n" +
-      (profile.description.empty() ? "# description = \"For ...: stops ...\"\n"
-                                   : "description = " + settings::quoted(profile.description) + "\n");
+      (profile.description.empty()
+           ? "# description = \"For ...: stops ...\"\n"
+           : "description = " + settings::quoted(profile.description) + "\n");
   std::string table;
   for (const Prompt& prompt : kPrompts) {
     if (table != prompt.table) {

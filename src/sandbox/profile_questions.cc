@@ -77,8 +77,8 @@ Result<PolicyAnswer> about_path(const Policy& policy, const std::string& path) {
   answer.verdict = verdict_of(found.access);
   answer.permitted = found.access == Effective::kRead || found.access == Effective::kWrite ||
                      found.access == Effective::kPrivate;
-  answer.reason = found.access == Effective::kAbsent ? no_rule(policy, "shows")
-                                                     : reason_of(policy, found);
+  answer.reason =
+      found.access == Effective::kAbsent ? no_rule(policy, "shows") : reason_of(policy, found);
   if (found.at.source != nullptr) answer.place = place_of(found.at);
   return answer;
 }

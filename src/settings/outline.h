@@ -27,7 +27,7 @@ std::vector<Statement> outline(std::string_view text);
 // The inside of a list or an inline table that begins at `open`.
 struct Brackets {
   std::size_t open = 0;
-  std::size_t close = 0;  // of the bracket itself
+  std::size_t close = 0;           // of the bracket itself
   std::size_t last_value_end = 0;  // past the last part; 0: there is none
   bool comma_after_last = false;
 };

@@ -20,10 +20,8 @@ from playground import Playground
 def neutral(text, playground):
     text = text.replace(playground.home, "${HOME}").replace(playground.work, "${WORK}")
     text = re.sub(r"# \d{4}-\d\d-\d\d:", "# ${DATE}:", text)
-    # The machine's own memory stands behind "auto" and shares, and in the prose.
-    text = re.sub(r"\((\d+(\.\d)? [KMGT]iB)\) *", "(${MEMORY})  ", text)
-    return re.sub(r"(?s)with more than(\s)\S+(\s)\wiB(\s)of(\s)memory", "with more than ${MEMORY}",
-                  text)
+    # The machine's own memory stands behind "auto" and shares.
+    return re.sub(r"\((\d+(\.\d)? [KMGT]iB)\) *", "(${MEMORY})  ", text)
 
 
 def replay(path, update):

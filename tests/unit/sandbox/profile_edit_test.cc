@@ -67,9 +67,10 @@ std::vector<std::string> lost_lines(const std::string& before, const std::string
 }  // namespace
 
 TEST_CASE("a value more goes into the list that is there, with its comment above it") {
-  CHECK(edited("[filesystem]\nread = [\n    \"/a\", # one\n    \"/b\"  # two\n]\n",
-               read_wish("/c")) ==
-        "[filesystem]\nread = [\n    \"/a\", # one\n    \"/b\",  # two\n    # why\n    \"/c\",\n]\n");
+  CHECK(
+      edited("[filesystem]\nread = [\n    \"/a\", # one\n    \"/b\"  # two\n]\n",
+             read_wish("/c")) ==
+      "[filesystem]\nread = [\n    \"/a\", # one\n    \"/b\",  # two\n    # why\n    \"/c\",\n]\n");
   CHECK(edited("[filesystem]\nread = [\"/a\"]  # few\n", read_wish("/c")) ==
         "[filesystem]\nread = [\"/a\",\n  # why\n  \"/c\",\n]  # few\n");
   CHECK(edited("[filesystem]\nread = []\n", read_wish("/c")) ==
@@ -97,18 +98,18 @@ TEST_CASE("what has no place yet gets one: in its table, or in a new one") {
   CHECK(edited("extends = \"default\"", memory_wish("2G")) ==
         "extends = \"default\"\n\n[limits]\n# why\nmemory = \"2G\"\n");
   // A table of dotted keys can have no header; the key joins them.
-  const std::string dotted = edited("limits.wall = \"1m\"\n[host]\ntier = \"full\"\n",
-                                    memory_wish("2G"));
+  const std::string dotted =
+      edited("limits.wall = \"1m\"\n[host]\ntier = \"full\"\n", memory_wish("2G"));
   CHECK(parsed(dotted).limits.memory->value.bytes == 2ULL << 30);
 }
 
 TEST_CASE("variables are set in every way that a file may have them") {
-  for (const char* text : {"", "[environment]\n", "[environment]\nset = { A = \"1\" }\n",
-                           "[environment]\nset = {}\n", "[environment.set]\nA = \"1\"\n",
-                           "[environment]\nset.A = \"1\"\n", "environment.set.A = \"1\"\n",
-                           "[environment]\npass = [\"B\"]\n[environment.set]\n",
-                           "[environment]\nset = { A = \"1\", NEW = \"old\" }\n",
-                           "[environment.set]\nNEW = \"old\"\n"}) {
+  for (const char* text :
+       {"", "[environment]\n", "[environment]\nset = { A = \"1\" }\n", "[environment]\nset = {}\n",
+        "[environment.set]\nA = \"1\"\n", "[environment]\nset.A = \"1\"\n",
+        "environment.set.A = \"1\"\n", "[environment]\npass = [\"B\"]\n[environment.set]\n",
+        "[environment]\nset = { A = \"1\", NEW = \"old\" }\n",
+        "[environment.set]\nNEW = \"old\"\n"}) {
     INFO(text);
     const auto out = with_wish(text, file(), variable_wish("NEW", "value"));
     // Inside of an inline table nothing can be replaced without losing its layout.
@@ -119,8 +120,9 @@ TEST_CASE("variables are set in every way that a file may have them") {
     REQUIRE(out.has_value());
     const Profile profile = parsed(*out);
     const bool there = std::any_of(
-        profile.environment_set.begin(), profile.environment_set.end(),
-        [](const auto& each) { return each.value == std::pair<std::string, std::string>{"NEW", "value"}; });
+        profile.environment_set.begin(), profile.environment_set.end(), [](const auto& each) {
+          return each.value == std::pair<std::string, std::string>{"NEW", "value"};
+        });
     CHECK(there);
   }
 }
@@ -128,11 +130,13 @@ TEST_CASE("variables are set in every way that a file may have them") {
 TEST_CASE("a wish that the parser refuses is refused in its words, under the option's name") {
   const auto refused = with_wish("", file(), read_wish("relative"));
   REQUIRE_FALSE(refused.has_value());
-  CHECK_THAT(refused.error().message, test::contains("--read: error: \"relative\" is not absolute"));
+  CHECK_THAT(refused.error().message,
+             test::contains("--read: error: \"relative\" is not absolute"));
 }
 
 TEST_CASE("a wish against a rule of the same file is refused with that rule's place") {
-  const auto refused = with_wish("[filesystem]\nwrite = [\"/opt/a\"]\n", file(), read_wish("/opt/a"));
+  const auto refused =
+      with_wish("[filesystem]\nwrite = [\"/opt/a\"]\n", file(), read_wish("/opt/a"));
   REQUIRE_FALSE(refused.has_value());
   CHECK_THAT(refused.error().message, test::contains("is in two rules of this file"));
 }
@@ -167,7 +171,8 @@ TEST_CASE("any wishes after any others leave a file that says all of them and ke
           wish.key = "deny";
           break;
         case 3:
-          wish = {"--env", "environment", "pass", "", settings::quoted("P" + std::to_string(step)), ""};
+          wish = {"--env", "environment", "pass", "", settings::quoted("P" + std::to_string(step)),
+                  ""};
           break;
         default:
           break;

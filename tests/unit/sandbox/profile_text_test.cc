@@ -102,7 +102,8 @@ TEST_CASE("a rule that takes away counts as less, one that gives as more") {
   CHECK(diff_profiles(nothing, parsed("[limits]\nwall = \"10m\"\n")).same());
 }
 
-TEST_CASE("an explanation names every value that a profile has, and what holds where it says none") {
+TEST_CASE(
+    "an explanation names every value that a profile has, and what holds where it says none") {
   std::mt19937 random(3);
   for (int round = 0; round < 50; ++round) {
     const Profile profile = parsed(generated(random));
@@ -137,7 +138,8 @@ TEST_CASE("rules to no purpose are warned of, good ones are not") {
   const std::string usr = "[filesystem]\nread = [\"/usr\"";
   CHECK(warnings(usr + "]\n").empty());
   CHECK_THAT(warnings(""), test::contains("no program"));
-  CHECK_THAT(warnings(usr + ", \"/usr/share\"]\n"), test::contains("there already by read \"/usr\""));
+  CHECK_THAT(warnings(usr + ", \"/usr/share\"]\n"),
+             test::contains("there already by read \"/usr\""));
   CHECK_THAT(warnings(usr + ", \"/not/here\"]\n"), test::contains("is not on this host"));
   CHECK_THAT(warnings(usr + ", \"/usr/share/doc\"]\ndeny = [\"/usr/share\"]\n"),
              test::contains("wins"));
