@@ -66,7 +66,9 @@ std::string topic_of(const settings::KeyInfo& key) {
 std::string plain(const std::string& toml) {
   const bool quotes = toml.size() >= 2 && toml.front() == '"' && toml.back() == '"' &&
                       toml.find_first_of("\"\\", 1) == toml.size() - 1;
-  return text::one_line(quotes ? toml.substr(1, toml.size() - 2) : toml);
+  std::string out = quotes ? toml.substr(1, toml.size() - 2) : toml;
+  std::replace(out.begin(), out.end(), '\n', ' ');  // of a long list
+  return text::one_line(out);
 }
 
 // "file:14-24" for what stands between two lines of one file.

@@ -47,18 +47,19 @@ std::string comment_text(const ProfileWish& wish) {
 // Every way to write a wish into a text that may lead to what is meant, the best one first.
 class Candidates {
  public:
-  Candidates(const std::string& text, const ProfileWish& wish)
-      : text_(text), wish_(wish), statements_(settings::outline(text)) {}
+  // `whole` is all that the key is to say, for when nothing smaller will do.
+  Candidates(const std::string& text, const ProfileWish& wish, const std::string& whole)
+      : text_(text), wish_(wish), whole_(whole), statements_(settings::outline(text)) {}
 
   std::vector<std::string> all() {
     if (const Statement* pair = find({wish_.table, wish_.key}); pair != nullptr) {
       if (shape_of(wish_) == Shape::kList) add(into_list(*pair));
-      if (shape_of(wish_) == Shape::kValue) add(instead_of(*pair));
+      if (shape_of(wish_) == Shape::kValue) add(instead_of(*pair, wish_.value));
       if (shape_of(wish_) == Shape::kEntries) add(into_inline_table(*pair));
     }
     if (shape_of(wish_) == Shape::kEntries) {
       if (const Statement* pair = find({wish_.table, wish_.key, wish_.name}); pair != nullptr) {
-        add(instead_of(*pair));
+        add(instead_of(*pair, wish_.value));
       }
       const std::string line = wish_.name + " = " + wish_.value;
       if (const auto end = end_of_table({wish_.table, wish_.key})) add(inserted(*end, line));
@@ -66,6 +67,9 @@ class Candidates {
     if (const auto end = end_of_table({wish_.table})) add(inserted(*end, pair_text(wish_)));
     add(appended());
     add(inserted(first_header(), wish_.table + "." + pair_text(wish_)));
+    if (const Statement* pair = find({wish_.table, wish_.key}); pair != nullptr) {
+      add(instead_of(*pair, whole_));
+    }
     return std::move(out_);
   }
 
@@ -114,9 +118,9 @@ class Candidates {
   }
 
   // Another value at the same place; the comment goes above its line.
-  std::string instead_of(const Statement& pair) const {
+  std::string instead_of(const Statement& pair, const std::string& value) const {
     return text_.substr(0, pair.begin) + comment_text(wish_) +
-           text_.substr(pair.begin, pair.value_begin - pair.begin) + wish_.value +
+           text_.substr(pair.begin, pair.value_begin - pair.begin) + value +
            text_.substr(pair.value_end);
   }
 
@@ -160,6 +164,7 @@ class Candidates {
 
   const std::string& text_;
   const ProfileWish& wish_;
+  const std::string& whole_;
   const std::vector<Statement> statements_;
   std::vector<std::string> out_;
 };
@@ -213,8 +218,9 @@ Result<std::string> with_wish(const std::string& text,
   Profile expected = *before;
   profile_format().merge(expected, addition);
   const auto wanted = parts_of(expected);
+  const std::string whole = field_of(wish)->write(expected);
   std::optional<Error> why;
-  for (std::string& candidate : Candidates(text, wish).all()) {
+  for (std::string& candidate : Candidates(text, wish, whole).all()) {
     Diagnostics found;
     const auto after = parse_profile(candidate, "profile", source, found);
     if (after && parts_of(*after) == wanted) return std::move(candidate);

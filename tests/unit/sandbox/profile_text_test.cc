@@ -39,14 +39,14 @@ std::string generated(std::mt19937& random) {
   };
   const std::string n = std::to_string(random() % 90 + 10);
   return maybe("description = \"for " + n + " \\\"people\\\" # no comment\"") + "[filesystem]\n" +
-         maybe("workspace = \"read-only\"") + maybe("read = [\"/opt/" + n + "\", \"${home}/x\"]") +
+         maybe("workspace = \"read-write\"") + maybe("read = [\"/opt/" + n + "\", \"${home}/x\"]") +
          maybe("write = [\"/srv/" + n + "\"]") + maybe("hide = [\"/opt/h/*.key\"]") +
          maybe("deny = [\"/opt/d" + n + "\"]") + maybe("tmpfs = { \"/t" + n + "\" = \"64M\" }") +
          maybe("bind = [{ source = \"/opt/b\", destination = \"/b\" }]") +
          maybe("toolchains = \"auto\"") + maybe("protect = [\"tools/" + n + "\"]") + "[network]\n" +
          maybe("mode = \"proxy\"") + maybe("allow = [\"a" + n + ".example.org:443\"]") +
          "[syscalls]\n" + maybe("allow = [\"@files\"]") + maybe("deny = [\"ptrace\"]") +
-         "[limits]\n" + maybe("memory = \"" + n + "%\"") + maybe("wall = \"" + n + "s\"") +
+         "[limits]\n" + maybe("memory = \"" + n + "M\"") + maybe("wall = \"" + n + "s\"") +
          maybe("processes = " + n) + "[environment]\n" + maybe("pass = [\"A_*\"]") +
          maybe("set = { X = \"" + n + "\", Y = \"a\\nb\" }") + maybe("settable = []") +
          "[observe]\n" + maybe("level = \"all\"");
@@ -141,14 +141,21 @@ TEST_CASE("rules to no purpose are warned of, good ones are not") {
   CHECK_THAT(warnings(usr + ", \"/usr/share\"]\n"),
              test::contains("there already by read \"/usr\""));
   CHECK_THAT(warnings(usr + ", \"/not/here\"]\n"), test::contains("is not on this host"));
-  CHECK_THAT(warnings(usr + ", \"/usr/share/doc\"]\ndeny = [\"/usr/share\"]\n"),
-             test::contains("wins"));
   // Below what is hidden a rule shows again.
   CHECK(warnings(usr + ", \"/usr/share/doc\"]\nhide = [\"/usr/share\"]\n").empty());
   CHECK_THAT(warnings(usr + "]\n[network]\nallow = [\"example.org\"]\n"),
              test::contains("allows nothing while network.mode is none"));
   CHECK_THAT(warnings(usr + "]\n[syscalls]\nallow = [\"ptrace\"]\ndeny = [\"@tracing\"]\n"),
              test::contains("is denied by \"@tracing\""));
+}
+
+TEST_CASE("a rule that a later file denies from above is warned of") {
+  settings::Diagnostics found;
+  Profile profile = parsed("[filesystem]\nread = [\"/usr\", \"/usr/share/doc\"]\n");
+  merge_profile(profile, parsed("[filesystem]\ndeny = [\"/usr/share\"]\n"), found);
+  warn_of_idle_rules(profile, "/home/u", "/w", found);
+  REQUIRE(found.all().size() == 1);
+  CHECK_THAT(to_string(found.all().front()), test::contains("is denied, and that wins"));
 }
 
 }  // namespace mayfly::sandbox
