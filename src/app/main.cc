@@ -10,6 +10,8 @@
 
 #include "app/cache.h"
 #include "app/doctor.h"
+#include "app/profile_commands.h"
+#include "app/profile_options.h"
 #include "app/run.h"
 #include "app/serve.h"
 #include "sandbox/engine.h"
@@ -43,6 +45,9 @@ int explain(int argc, char** argv) {
                      doctor_options);
   mayfly::app::add_cache_commands(
       *app.add_subcommand("cache", "Build caches kept for workspaces."));
+  app::ProfileOptions profile_options;
+  app::add_profile_commands(*app.add_subcommand("profile", "What sandboxes may do, and why."),
+                            profile_options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -83,6 +88,7 @@ int main(int argc, char** argv) {
     if (subcommand == "run") return mayfly::app::run(argc, argv);
     if (subcommand == "doctor") return mayfly::app::doctor(argc, argv);
     if (subcommand == "cache") return mayfly::app::cache(argc, argv);
+    if (subcommand == "profile") return mayfly::app::profile(argc, argv);
   }
   return explain(argc, argv);
 }

@@ -106,6 +106,11 @@ Field<Profile> extends_field() {
     return names.empty() ? std::string() : codec.write(names);
   };
   out.merge = [](Profile&, const Profile&) {};
+  out.parts = [write = out.write](const Profile& profile) {
+    std::vector<Located<std::string>> parts;
+    if (!profile.extends.empty()) parts.push_back({write(profile), profile.extends.front().at});
+    return parts;
+  };
   return out;
 }
 
@@ -209,6 +214,12 @@ Field<Profile> danger_host_field() {
     return host ? std::string("true") : std::string();
   };
   out.merge = [](Profile&, const Profile&) {};  // with network.mode
+  out.parts = [write = out.write](const Profile& profile) {
+    std::vector<Located<std::string>> parts;
+    const std::string text = write(profile);
+    if (!text.empty()) parts.push_back({text, profile.network->at});
+    return parts;
+  };
   return out;
 }
 
@@ -222,6 +233,10 @@ Field<Profile> network_mode_field() {
   field.write = [write](const Profile& profile) {
     const bool host = profile.network && profile.network->value == NetworkMode::kHost;
     return host ? std::string() : write(profile);
+  };
+  field.parts = [parts = field.parts](const Profile& profile) {
+    const bool host = profile.network && profile.network->value == NetworkMode::kHost;
+    return host ? std::vector<Located<std::string>>() : parts(profile);
   };
   return field;
 }

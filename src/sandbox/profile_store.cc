@@ -45,7 +45,11 @@ const std::string_view* shipped_text(const std::string& name) {
 // Follows `extends` depth first, so that what a profile starts from is merged before it.
 class Loader {
  public:
-  explicit Loader(const ProfileStore& store) : store_(store) {}
+  Loader(const ProfileStore& store, Diagnostics& diagnostics)
+      : store_(store), diagnostics_(diagnostics) {}
+
+  // From now on `path` is taken to hold `text`.
+  void pretend(const std::string& path, const std::string& text) { pretended_ = {path, text}; }
 
   Result<LoadedProfile> load(const std::string& name) {
     if (is_path(name)) {
@@ -81,6 +85,11 @@ class Loader {
                         {i, i + 1}, from);
       }
       out_.marks.push_back(settings::mark_of(places[i]));
+      if (places[i] == pretended_.first) {
+        return add_text(pretended_.second, name, places[i],
+                        std::make_shared<Source>(Source{places[i], Trust::kOperator}), {i, i + 1},
+                        from);
+      }
       if (!out_.marks.back().there) continue;
       return add_file_at(places[i], name, {i, i + 1}, from);
     }
@@ -174,7 +183,8 @@ class Loader {
   }
 
   const ProfileStore& store_;
-  Diagnostics diagnostics_;
+  Diagnostics& diagnostics_;
+  std::pair<std::string, std::string> pretended_;  // path, text
   LoadedProfile out_;
   std::vector<std::string> open_;  // from the one asked for down to the one being read
   std::vector<std::string> names_;
@@ -217,10 +227,23 @@ ProfilePlaces profile_places(const HostUser& user) {
 
 Result<LoadedProfile> ProfileStore::load(const std::string& name,
                                          std::vector<settings::FileMark>* seen) const {
-  Loader loader(*this);
+  Diagnostics diagnostics;
+  Loader loader(*this, diagnostics);
   auto loaded = loader.load(name);
   if (seen != nullptr) seen->insert(seen->end(), loader.marks().begin(), loader.marks().end());
   return loaded;
+}
+
+Result<LoadedProfile> ProfileStore::load(const std::string& name, Diagnostics& diagnostics) const {
+  return Loader(*this, diagnostics).load(name);
+}
+
+Result<LoadedProfile> ProfileStore::rehearse(const std::string& path,
+                                             const std::string& text) const {
+  Diagnostics diagnostics;
+  Loader loader(*this, diagnostics);
+  loader.pretend(path, text);
+  return loader.load(stem(path));
 }
 
 std::vector<ProfileStore::Place> ProfileStore::find(const std::string& name) const {

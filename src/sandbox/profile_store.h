@@ -43,6 +43,10 @@ class ProfileStore {
   // `seen` gets the marks of the files looked at, also when something is wrong.
   Result<LoadedProfile> load(const std::string& name,
                              std::vector<settings::FileMark>* seen = nullptr) const;
+  // The same; what is wrong or doubtful in the files also goes to `diagnostics`, one by one.
+  Result<LoadedProfile> load(const std::string& name, settings::Diagnostics& diagnostics) const;
+  // What `path`, a file NAME.toml of one of the places, would come to if it held `text`.
+  Result<LoadedProfile> rehearse(const std::string& path, const std::string& text) const;
 
   // Every profile of that name, the one that holds first.
   struct Place {

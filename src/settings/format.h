@@ -48,12 +48,22 @@ std::string markdown_table(const std::vector<KeyInfo>& keys);
 void report(const Complaint& complaint, const KeyInfo& key, const Node& node,
             Diagnostics& diagnostics);
 
+// How a key's value is made of parts that each have a place of their own.
+enum class Shape {
+  kValue,    // one part: the value
+  kList,     // one for each element
+  kEntries,  // one for each "name = value"
+};
+
 template <typename Target>
 struct Field {
   KeyInfo info;
+  Shape shape = Shape::kValue;
   std::function<void(const Node&, const KeyInfo&, Diagnostics&, Target&)> read;
   std::function<std::string(const Target&)> write;  // empty: nothing is said
   std::function<void(Target& base, const Target& later)> merge;
+  // The parts as TOML, and where each stands.
+  std::function<std::vector<Located<std::string>>(const Target&)> parts;
 };
 
 // A value that a later file replaces.
@@ -78,6 +88,11 @@ Field<Target> setting(std::string table, std::string key, Codec<T> codec, std::s
   };
   out.merge = [member, look](Target& base, const Target& later) {
     if (look(later)) member(base) = look(later);
+  };
+  out.parts = [codec, look](const Target& target) {
+    std::vector<Located<std::string>> parts;
+    if (const auto& value = look(target)) parts.push_back({codec.write(value->value), value->at});
+    return parts;
   };
   return out;
 }
@@ -122,6 +137,14 @@ Field<Target> additions(std::string table, std::string key, Codec<T> codec, std:
     for (const Located<T>& each : look(later)) {
       if (counts(each.value)) member(base).push_back(each);
     }
+  };
+  out.shape = Shape::kList;
+  out.parts = [codec, look, counts](const Target& target) {
+    std::vector<Located<std::string>> parts;
+    for (const Located<T>& each : look(target)) {
+      if (counts(each.value)) parts.push_back({codec.write(each.value), each.at});
+    }
+    return parts;
   };
   return out;
 }
@@ -174,6 +197,14 @@ Field<Target> entries(std::string table, std::string key, std::string type, std:
       });
       member(base).push_back(each);
     }
+  };
+  out.shape = Shape::kEntries;
+  out.parts = [write_entry, look](const Target& target) {
+    std::vector<Located<std::string>> parts;
+    for (const Located<T>& each : look(target)) {
+      parts.push_back({write_entry(each.value), each.at});
+    }
+    return parts;
   };
   return out;
 }
