@@ -9,9 +9,11 @@
 #include <string_view>
 
 #include "app/cache.h"
+#include "app/config_commands.h"
 #include "app/doctor.h"
 #include "app/run.h"
 #include "app/serve.h"
+#include "app/serve_options.h"
 #include "sandbox/engine.h"
 
 namespace {
@@ -43,6 +45,9 @@ int explain(int argc, char** argv) {
                      doctor_options);
   mayfly::app::add_cache_commands(
       *app.add_subcommand("cache", "Build caches kept for workspaces."));
+  app::ConfigOptions config_options;
+  add_config_commands(*app.add_subcommand("config", "The server's configuration files."),
+                      config_options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -83,6 +88,7 @@ int main(int argc, char** argv) {
     if (subcommand == "run") return mayfly::app::run(argc, argv);
     if (subcommand == "doctor") return mayfly::app::doctor(argc, argv);
     if (subcommand == "cache") return mayfly::app::cache(argc, argv);
+    if (subcommand == "config") return mayfly::app::config(argc, argv);
   }
   return explain(argc, argv);
 }

@@ -51,6 +51,7 @@ struct Field {
   std::function<void(const Node&, const KeyInfo&, Diagnostics&, Target&)> read;
   std::function<std::string(const Target&)> write;  // empty: nothing is said
   std::function<void(Target& base, const Target& later)> merge;
+  std::function<Location(const Target&)> where;  // who said it; only of a `setting` that is said
 };
 
 // A value that a later file replaces.
@@ -76,6 +77,7 @@ Field<Target> setting(std::string table, std::string key, Codec<T> codec, std::s
   out.merge = [member, look](Target& base, const Target& later) {
     if (look(later)) member(base) = look(later);
   };
+  out.where = [look](const Target& target) { return look(target)->at; };
   return out;
 }
 
