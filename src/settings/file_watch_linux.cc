@@ -22,10 +22,10 @@ namespace {
 // Of a file that is being written only the end matters.
 constexpr std::uint32_t kEvents = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
                                   IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
-// An editor does several things to save a file. Looking before it has done the last would take, or
-// complain about, half of a file.
+// An editor does several things to save a file: looking before it has done the last would take, or
+// complain about, half of a file. And whoever may write beside a file, such as an agent in its
+// workspace, must not keep this thread busy.
 constexpr int kSettleMs = 50;
-constexpr int kMostSettles = 10;
 
 // The kernel's watches for one set of names.
 class Watches {
@@ -87,11 +87,11 @@ Result<Watches> watch(const std::vector<std::string>& files) {
 
 // Blocks until there is a reason to look; none means to stop. `watches` may be null.
 std::optional<FileWatch::Why> wait(int stop_fd, int ask_fd, const Watches* watches) {
-  int settles = 0;
+  bool settling = false;
   while (true) {
-    pollfd fds[] = {
-        {stop_fd, POLLIN, 0}, {ask_fd, POLLIN, 0}, {watches ? watches->fd() : -1, POLLIN, 0}};
-    const int ready = ::poll(fds, std::size(fds), settles > 0 ? kSettleMs : -1);
+    const int events_fd = watches != nullptr && !settling ? watches->fd() : -1;
+    pollfd fds[] = {{stop_fd, POLLIN, 0}, {ask_fd, POLLIN, 0}, {events_fd, POLLIN, 0}};
+    const int ready = ::poll(fds, std::size(fds), settling ? kSettleMs : -1);
     if (ready < 0 && errno == EINTR) continue;
     if (ready < 0 || fds[0].revents != 0) return std::nullopt;
     if (fds[1].revents != 0) {
@@ -99,8 +99,8 @@ std::optional<FileWatch::Why> wait(int stop_fd, int ask_fd, const Watches* watch
       [[maybe_unused]] const ssize_t got = ::read(ask_fd, &count, sizeof count);
       return FileWatch::Why::kAsked;
     }
-    if (ready == 0 || settles == kMostSettles) return FileWatch::Why::kChanged;
-    if (watches->take() || settles > 0) ++settles;
+    settling = ready > 0;
+    if (!settling && watches->take()) return FileWatch::Why::kChanged;
   }
 }
 

@@ -201,16 +201,25 @@ def project(ground):
     text = file.read_text()
     server.call("echo '[limits]' > .mayfly/profile.toml; rm -rf .mayfly; mv .mayfly aside")
     expect("the project's file after an attack", file.read_text(), text)
+    put(file, '[limits]\nwall = "7 apples"\n')
+    server.refused("a file that cannot be read", "E1001", f"{file}:2:")
+    file.unlink()
+    expect("the mark", server.printed("echo again"), "again")
+    server.end()
+
+
+def widening(ground):
+    file = ground.workspace / ".mayfly/profile.toml"
+    server = Logged(ground)
+    expect("the mark", server.mark(), "")
     outside = ground.top / "outside"
     outside.mkdir()
     put(file, f'[filesystem]\nwrite = ["{outside}"]\n')
     server.refused("a widening file", "E2003", f"{file}:2:")
     server.refused("a widening file", "E2003", f"{file}:2:")
     expect("what sandbox_info says", "E2003" in server.configuration()["calls_refused"], True)
-    put(file, '[limits]\nwall = "7 apples"\n')
-    server.refused("a file that cannot be read", "E1001", f"{file}:2:")
     file.unlink()
-    expect("the mark", server.printed("echo again"), "again")
+    expect("the mark", server.mark(), "")
     server.end()
 
 
@@ -383,7 +392,7 @@ def commands(ground):
            json.loads((CONFIG / "mayfly.schema.json").read_text()))
 
 
-CASES = (edited, bad, hangup, watched, created, project, job, links, hostile, offered, started, commands)
+CASES = (edited, bad, hangup, watched, created, project, widening, job, links, hostile, offered, started, commands)
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ TEST_CASE("all that is wrong is said at once, each with its place") {
       "workspaces = [\"/ok\", \"relative\"]\nprofiles = []\nera = \"modren\"\nwait = \"25h\"\n"
       "[calls]\nmost = 0\nqueud = 3\n[jobs]\nkeep = 10\noutput = \"lots\"\n");
   for (const char* line :
-       {"m.toml:1:23: error: \"relative\" is no absolute path", "m.toml:2:12: error:",
+       {"m.toml:1:22: error: \"relative\" is no absolute path", "m.toml:2:12: error:",
         "m.toml:3:7: error: \"modren\" is not known (era); did you mean \"modern\"?",
         "m.toml:4:8: error: \"25h\" is longer than a day",
         "m.toml:6:8: error: \"0\" is out of range",
