@@ -62,6 +62,8 @@ Result<tools::ProfileSet> ProfileSource::load_or_refuse(
   tools::ProfileSet set;
   std::vector<sandbox::Profile> narrowers;
   for (const std::string& workspace : host_.workspaces) {
+    // Of one that is not there, resolving says so.
+    if (!sandbox::open_workspace(workspace, host_.user)) continue;
     auto project = sandbox::load_project_profile(real_path(workspace), marks);
     if (!project) {
       set.refusal = std::move(project).error();

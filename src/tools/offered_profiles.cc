@@ -53,14 +53,19 @@ void OfferedProfiles::refresh(When when) {
 }
 
 void OfferedProfiles::refresh_locked(When when) {
-  if (when == When::kIfChanged && stays(marks_)) return;
+  if (when == When::kIfChanged && !retry_ && stays(marks_)) return;
+  retry_ = false;
   // Marks are taken before their files are read: a change in between is seen by the next call.
   marks_.clear();
   auto loaded = load_(marks_);
   if (!loaded) return keep_old(describe(loaded.error()), when);
   std::string refusal = loaded->refusal ? describe(*loaded->refusal) : "";
   auto resolved = resolve_all(*loaded, refusal);
-  if (!resolved) return keep_old(describe(resolved.error()), when);
+  if (!resolved) {
+    // It may be the host that is at fault, such as a workspace that is away for now.
+    retry_ = true;
+    return keep_old(describe(resolved.error()), when);
+  }
   take(*std::move(loaded), *std::move(resolved), std::move(refusal));
 }
 

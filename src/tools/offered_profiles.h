@@ -89,6 +89,7 @@ class OfferedProfiles {
   mutable std::mutex mutex_;
   ProfileSet set_;
   std::vector<settings::FileMark> marks_;  // as of the latest reading, good or bad
+  bool retry_ = false;                     // read again even if they stay
   const Loader load_;
   const Resolver resolve_;
   const Log log_;

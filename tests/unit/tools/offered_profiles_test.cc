@@ -56,6 +56,7 @@ class Server {
           if (each.profile.name.starts_with("wide")) {
             return fail(error(ErrorCode::kWideningRefused, "wider"));
           }
+          if (!resolvable) return fail(error(ErrorCode::kWorkspaceUnusable, "away"));
           ++resolved;
           return test_policy(each.profile.name);
         },
@@ -94,6 +95,7 @@ class Server {
   Files files;
   int loaded = 0;
   int resolved = 0;
+  bool resolvable = true;
   std::vector<std::string> log;
   std::unique_ptr<OfferedProfiles> offered;
 };
@@ -174,6 +176,20 @@ TEST_CASE("a workspace's own file that is bad or widens has calls refused until 
   CHECK_THAT(server.offered->state().refusal, contains("wider"));
   server.files.write("profile", "first");
   CHECK(server.in_force() == "first-narrower");
+}
+
+TEST_CASE("what failed for a reason outside of the files is tried again by each call") {
+  Server server;
+  CHECK(server.in_force() == "first");
+  server.resolvable = false;
+  server.files.write("profile", "second");
+  CHECK(server.in_force() == "first");
+  CHECK(server.in_force() == "first");
+  CHECK_THAT(server.offered->trouble(), contains("away"));
+  CHECK(server.log.size() == 1);
+  server.resolvable = true;
+  CHECK(server.in_force() == "second");
+  CHECK(server.offered->trouble().empty());
 }
 
 TEST_CASE("a policy that a call holds does not change under it") {
