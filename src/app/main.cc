@@ -9,11 +9,13 @@
 #include <string_view>
 
 #include "app/cache.h"
+#include "app/config_commands.h"
 #include "app/doctor.h"
 #include "app/profile_commands.h"
 #include "app/profile_options.h"
 #include "app/run.h"
 #include "app/serve.h"
+#include "app/serve_options.h"
 #include "sandbox/engine.h"
 
 namespace {
@@ -48,6 +50,9 @@ int explain(int argc, char** argv) {
   app::ProfileOptions profile_options;
   app::add_profile_commands(*app.add_subcommand("profile", "What sandboxes may do, and why."),
                             profile_options);
+  app::ConfigOptions config_options;
+  add_config_commands(*app.add_subcommand("config", "The server's configuration files."),
+                      config_options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -89,6 +94,7 @@ int main(int argc, char** argv) {
     if (subcommand == "doctor") return mayfly::app::doctor(argc, argv);
     if (subcommand == "cache") return mayfly::app::cache(argc, argv);
     if (subcommand == "profile") return mayfly::app::profile(argc, argv);
+    if (subcommand == "config") return mayfly::app::config(argc, argv);
   }
   return explain(argc, argv);
 }

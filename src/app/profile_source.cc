@@ -18,17 +18,9 @@ std::string real_path(const std::string& path) {
   return real ? std::string(real.get()) : path;
 }
 
-// A sandbox could change its own rules there, for the next call.
-Status check_outside(const std::string& file, const std::vector<std::string>& workspaces) {
-  for (const std::string& workspace : workspaces) {
-    if (!sandbox::is_within(file, real_path(workspace))) continue;
-    return fail(input_error(ErrorCode::kPathRefused, "profile", file,
-                            "lies in the workspace " + workspace + ", where an agent can write it",
-                            "Keep it in ~/.config/mayfly/profiles; a workspace's own file is "
-                            ".mayfly/profile.toml, and only narrows"));
-  }
-  return {};
-}
+constexpr const char* kKeepOutside =
+    "Keep it in ~/.config/mayfly/profiles; a workspace's own file is .mayfly/profile.toml, and "
+    "only narrows";
 
 // A timeout below the profile's holds for jobs too; one above it raises theirs if need be.
 Status merge_options(sandbox::Profile& profile, sandbox::Profile options) {
@@ -48,17 +40,41 @@ Status merge_options(sandbox::Profile& profile, sandbox::Profile options) {
 
 }  // namespace
 
+Status check_outside(std::string_view what, const std::string& file,
+                     const std::vector<std::string>& workspaces, std::string_view remedy) {
+  for (const std::string& workspace : workspaces) {
+    if (!sandbox::is_within(file, real_path(workspace))) continue;
+    return fail(input_error(ErrorCode::kPathRefused, what, file,
+                            "lies in the workspace " + workspace + ", where an agent can write it",
+                            remedy));
+  }
+  return {};
+}
+
 Result<tools::ProfileSet> ProfileSource::load(std::vector<settings::FileMark>& marks) const {
+  tools::ProfileSet set = TRY(load_or_refuse(marks));
+  if (set.refusal) return fail(*std::move(set.refusal));
+  return set;
+}
+
+Result<tools::ProfileSet> ProfileSource::load_or_refuse(
+    std::vector<settings::FileMark>& marks) const {
   tools::ProfileSet set;
   std::vector<sandbox::Profile> narrowers;
   for (const std::string& workspace : host_.workspaces) {
-    auto project = TRY(sandbox::load_project_profile(real_path(workspace), marks));
-    if (project) narrowers.push_back(*std::move(project));
+    // Of one that is not there, resolving says so.
+    if (!sandbox::open_workspace(workspace, host_.user)) continue;
+    auto project = sandbox::load_project_profile(real_path(workspace), marks);
+    if (!project) {
+      set.refusal = std::move(project).error();
+    } else if (project->has_value()) {
+      narrowers.push_back(**std::move(project));
+    }
   }
   for (const std::string& name : names_) {
     sandbox::LoadedProfile loaded = TRY(store_.load(name, &marks));
     for (const std::string& path : loaded.real_paths) {
-      TRY(check_outside(path, host_.workspaces));
+      TRY(check_outside("profile", path, host_.workspaces, kKeepOutside));
     }
     TRY(merge_options(loaded.profile, options_));
     const bool twice = std::any_of(set.profiles.begin(), set.profiles.end(), [&](const auto& each) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -10,6 +11,11 @@
 #include "tools/offered_profiles.h"
 
 namespace mayfly::app {
+
+// E2001 for a file of the operator's that lies in one of `workspaces`: a sandbox could change its
+// own rules there, for the next call. `what` is the option or key that names the file.
+Status check_outside(std::string_view what, const std::string& file,
+                     const std::vector<std::string>& workspaces, std::string_view remedy);
 
 // Where the profiles of one serve or run come from: files by name, then what the operator's options
 // say, then what the workspaces' own files say, which only narrows.
@@ -26,6 +32,8 @@ class ProfileSource {
   // lies in a workspace, where a sandbox could write it. `marks` gets every file looked at, also
   // then.
   Result<tools::ProfileSet> load(std::vector<settings::FileMark>& marks) const;
+  // The same, but what is wrong with a workspace's own file is the set's `refusal`.
+  Result<tools::ProfileSet> load_or_refuse(std::vector<settings::FileMark>& marks) const;
 
   // E2003 if a workspace's own file would widen the profile.
   Result<sandbox::Policy> resolve(const tools::OfferedProfile& offered) const;

@@ -1,18 +1,18 @@
 #include "app/serve.h"
 
-#include <charconv>
 #include <memory>
-#include <optional>
+#include <mutex>
 #include <utility>
 #include <vector>
 
-#include "app/profile_source.h"
+#include "app/configuration.h"
 #include "app/protocol_fds.h"
+#include "app/serve_options.h"
 #include "app/stop_signals.h"
-#include "base/text.h"
 #include "mcp/server.h"
 #include "mcp/transport/stdio.h"
 #include "sandbox/engine.h"
+#include "settings/file_watch.h"
 #include "tools/briefing.h"
 #include "tools/offered_profiles.h"
 #include "tools/toolset.h"
@@ -20,6 +20,9 @@
 
 namespace mayfly::app {
 namespace {
+
+using tools::OfferedProfiles;
+using Policies = std::vector<std::shared_ptr<const sandbox::Policy>>;
 
 Result<ServeOptions> parse(int argc, char** argv) {
   ServeOptions options;
@@ -34,90 +37,53 @@ Result<ServeOptions> parse(int argc, char** argv) {
   return options;
 }
 
-Error bad_choice(const char* option, const std::string& value, const char* choices) {
-  return input_error(ErrorCode::kInvalidConfiguration, option, value, "is not known",
-                     std::string("choose ") + choices);
-}
-
-Result<mcp::EraOption> era_of(const ServeOptions& options) {
-  if (options.era == "auto") return mcp::EraOption::kAuto;
-  if (options.era == "legacy") return mcp::EraOption::kLegacy;
-  if (options.era == "modern") return mcp::EraOption::kModern;
-  return fail(bad_choice("--era", options.era, "auto, legacy or modern"));
-}
-
-// Places for calls: a small number, given in digits.
-Result<int> places(const char* option, const std::string& value, int low) {
-  constexpr int kMost = 4096;
-  int number = 0;
-  const char* end = value.data() + value.size();
-  const auto parsed = std::from_chars(value.data(), end, number);
-  if (parsed.ec != std::errc() || parsed.ptr != end || number < low || number > kMost) {
-    return fail(
-        input_error(ErrorCode::kInvalidConfiguration, option, value,
-                    "is not a number from " + std::to_string(low) + " to " + std::to_string(kMost),
-                    "give digits only"));
+// What models are told, as of the latest reading.
+class CurrentBriefing {
+ public:
+  tools::Briefing get() const {
+    const std::lock_guard lock(mutex_);
+    return briefing_;
   }
-  return number;
-}
+  void set(tools::Briefing briefing) {
+    const std::lock_guard lock(mutex_);
+    briefing_ = std::move(briefing);
+  }
 
-Result<sandbox::EngineOptions> places_of(const ServeOptions& options, sandbox::EngineOptions out) {
-  if (!options.max_calls.empty()) out.max_calls = TRY(places("--max-calls", options.max_calls, 1));
-  if (!options.max_queued.empty()) {
-    out.max_queued = TRY(places("--max-queued", options.max_queued, 0));
-  }
-  return out;
-}
-
-Result<tools::WorkbenchOptions> workbench_options(const ServeOptions& options) {
-  tools::WorkbenchOptions out;
-  if (options.receipt == "full") {
-    out.receipt = tools::ReceiptForm::kFull;
-  } else if (options.receipt != "lean") {
-    return fail(bad_choice("--receipt", options.receipt, "lean or full"));
-  }
-  if (!options.wait_ms.empty()) {
-    long wait = 0;
-    const char* end = options.wait_ms.data() + options.wait_ms.size();
-    const auto parsed = std::from_chars(options.wait_ms.data(), end, wait);
-    if (parsed.ec != std::errc() || parsed.ptr != end || wait < 1 || wait > 24 * 3'600'000) {
-      return fail(input_error(ErrorCode::kInvalidConfiguration, "--wait-ms", options.wait_ms,
-                              "is not a number of milliseconds up to a day", "give digits only"));
-    }
-    out.max_wait = milliseconds{wait};
-  }
-  return out;
-}
+ private:
+  mutable std::mutex mutex_;
+  tools::Briefing briefing_;
+};
 
 // Everything that a good configuration comes to. Members in the order of their making: the
 // workbench uses the profiles.
 struct Service {
-  mcp::EraOption era = mcp::EraOption::kAuto;
-  tools::Briefing briefing;
-  std::unique_ptr<tools::OfferedProfiles> profiles;
+  std::shared_ptr<Configuration> configuration;
+  ServerConfig in_force;
+  std::shared_ptr<CurrentBriefing> briefing = std::make_shared<CurrentBriefing>();
+  std::unique_ptr<OfferedProfiles> profiles;
   std::unique_ptr<tools::Workbench> bench;
 };
 
-Result<Service> make_service(const ServeOptions& options,
-                             std::unique_ptr<sandbox::Prestart> early) {
+Result<Service> make_service(ServeOptions options, std::unique_ptr<sandbox::Prestart> early) {
   Service service;
-  service.era = TRY(era_of(options));
-  const tools::WorkbenchOptions wanted = TRY(workbench_options(options));
-  const sandbox::Host host = TRY(this_host(options.policy));
-  const ProfileSource source(profile_names(options.policy), TRY(options_layer(options.policy)),
-                             host);
+  service.configuration = std::make_shared<Configuration>(std::move(options));
+  const auto& configuration = service.configuration;
   std::vector<settings::FileMark> marks;
-  tools::ProfileSet offered = TRY(source.load(marks));
-  const sandbox::EngineOptions engine = TRY(places_of(options, engine_options(host)));
+  tools::ProfileSet offered = TRY(configuration->load(marks));
+  if (offered.refusal) return fail(*std::move(offered.refusal));
   std::vector<sandbox::Policy> previews;
-  for (const auto& each : offered.profiles) previews.push_back(TRY(source.preview(each)));
-  service.briefing = tools::make_briefing(previews, wanted.max_wait);
-  service.profiles = std::make_unique<tools::OfferedProfiles>(
+  for (const auto& each : offered.profiles) previews.push_back(TRY(configuration->preview(each)));
+  service.in_force = configuration->latest();
+  const tools::WorkbenchOptions wanted = configuration->workbench_options();
+  service.briefing->set(tools::make_briefing(previews, wanted.max_wait));
+  service.profiles = std::make_unique<OfferedProfiles>(
       std::move(offered),
-      [source](std::vector<settings::FileMark>& seen) { return source.load(seen); },
-      [source](const tools::OfferedProfile& each) { return source.resolve(each); }, log_line);
+      [configuration](std::vector<settings::FileMark>& seen) { return configuration->load(seen); },
+      [configuration](const tools::OfferedProfile& each) { return configuration->resolve(each); },
+      log_line);
   service.bench = std::make_unique<tools::Workbench>(
-      *service.profiles, sandbox::make_engine(engine, std::move(early)), wanted);
+      *service.profiles, sandbox::make_engine(configuration->engine_options(), std::move(early)),
+      wanted);
   return service;
 }
 
@@ -130,21 +96,53 @@ Result<Service> start(int argc, char** argv) {
 Result<std::unique_ptr<mcp::Server>> make_server(const Result<Service>& service) {
   mcp::ServerOptions options;
   options.log = log_line;
-  tools::Briefing briefing;
-  std::string instructions;
-  if (service) {
-    options.era = service->era;
-    briefing = service->briefing;
-    instructions = tools::instructions(briefing);
-  } else {
+  if (!service) {
     options.startup_error = service.error();
-    instructions =
+    const std::string instructions =
         "Mayfly runs nothing until its configuration is corrected: " + describe(service.error());
+    return mcp::Server::make(
+        {.name = "mayfly", .title = "Mayfly", .version = MAYFLY_VERSION, .website = ""},
+        [instructions] { return instructions; }, tools::make_toolset({}, nullptr), options);
   }
+  options.era = service->in_force.era->value;
   return mcp::Server::make(
       {.name = "mayfly", .title = "Mayfly", .version = MAYFLY_VERSION, .website = ""},
-      [instructions] { return instructions; },
-      tools::make_toolset(briefing, service ? service->bench.get() : nullptr), options);
+      [briefing = service->briefing] { return tools::instructions(briefing->get()); },
+      tools::make_toolset(service->briefing->get(), service->bench.get()), options);
+}
+
+// What was read again holds for later requests, as far as it can.
+void take(Service& service, mcp::Server& server, const Policies& policies) {
+  const Configuration& configuration = *service.configuration;
+  for (const std::string& what : configuration.for_the_next_start(service.in_force)) {
+    log_line(what + " changed, which takes effect at the next start");
+  }
+  service.in_force = configuration.latest();
+  const tools::WorkbenchOptions wanted = configuration.workbench_options();
+  service.bench->set_options(wanted);
+  if (policies.empty()) return;  // calls are refused: what is told stays
+  std::vector<sandbox::Policy> described;
+  for (const auto& policy : policies) described.push_back(*policy);
+  const tools::Briefing briefing = tools::make_briefing(described, wanted.max_wait);
+  service.briefing->set(briefing);
+  if (auto replaced = server.replace_tools(tools::make_toolset(briefing, service.bench.get()));
+      !replaced) {
+    log_line(describe(replaced.error()));
+  }
+}
+
+Result<std::unique_ptr<settings::FileWatch>> watch(OfferedProfiles& profiles, int reload_fd) {
+  return settings::FileWatch::start(
+      reload_fd,
+      [&profiles](settings::FileWatch::Why why) {
+        profiles.refresh(why == settings::FileWatch::Why::kAsked
+                             ? OfferedProfiles::When::kAlways
+                             : OfferedProfiles::When::kIfChanged);
+        return profiles.state().files;
+      },
+      [](const Error& error) {
+        log_line("changed files are noticed with the next call only: " + describe(error));
+      });
 }
 
 // The outcome of a server that nothing can be said through any more.
@@ -155,35 +153,24 @@ int give_up(const Error& error) {
 
 }  // namespace
 
-void add_serve_options(CLI::App& command, ServeOptions& options) {
-  add_policy_options(command, options.policy);
-  command.add_option("--era", options.era, "MCP revisions to speak (default auto: all)")
-      ->option_text("auto|legacy|modern");
-  command.add_option("--receipt", options.receipt, "how much each answer says (default lean)")
-      ->option_text("lean|full");
-  command
-      .add_option("--wait-ms", options.wait_ms,
-                  "how long a request waits before its command becomes a job (default 45000: "
-                  "most clients give up after 60 s)")
-      ->option_text("N");
-  command.add_option("--max-calls", options.max_calls, "calls that run at once (default 64)")
-      ->option_text("N");
-  command
-      .add_option("--max-queued", options.max_queued,
-                  "calls that wait for a place, all clients together (default 64)")
-      ->option_text("N");
-  refuse_empty_values(command);
-}
-
 int serve(int argc, char** argv) {
   auto fds = take_protocol_fds();
   if (!fds) return give_up(fds.error());
-  const Result<Service> service = start(argc, argv);
+  Result<Service> service = start(argc, argv);
   if (!service) log_line(describe(service.error()));
-  const auto signals = StopSignals::install();
+  const auto signals = StopSignals::install(StopSignals::Hangup::kReloads);
   if (!signals) return give_up(signals.error());
   auto server = make_server(service);
   if (!server) return give_up(server.error());
+  std::unique_ptr<settings::FileWatch> watching;
+  if (service) {
+    service->profiles->when_taken([&service, running = server->get()](const Policies& policies) {
+      take(*service, *running, policies);
+    });
+    auto started = watch(*service->profiles, signals->reload_fd());
+    if (!started) return give_up(started.error());
+    watching = *std::move(started);
+  }
 
   mcp::StdioOptions stdio;
   stdio.stop_fd = signals->fd();

@@ -13,13 +13,17 @@ namespace {
 
 // What a signal handler can reach.
 volatile int stop_event = -1;
+volatile int reload_event = -1;
 
-void on_stop(int) {
+void raise(int event) {
   const int saved = errno;
   const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = ::write(stop_event, &one, sizeof one);
+  [[maybe_unused]] const ssize_t written = ::write(event, &one, sizeof one);
   errno = saved;
 }
+
+void on_stop(int) { raise(stop_event); }
+void on_reload(int) { raise(reload_event); }
 
 void on_broken_pipe(int) {}
 
@@ -33,10 +37,13 @@ Status handle(int signal, void (*handler)(int)) {
 
 }  // namespace
 
-Result<StopSignals> StopSignals::install() {
+Result<StopSignals> StopSignals::install(Hangup hangup) {
   StopSignals signals(TRY(sys::eventfd()));
   stop_event = signals.fd();
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) TRY(handle(signal, on_stop));
+  if (hangup == Hangup::kReloads) signals.reload_event_ = TRY(sys::eventfd());
+  reload_event = signals.reload_fd();
+  for (const int signal : {SIGTERM, SIGINT}) TRY(handle(signal, on_stop));
+  TRY(handle(SIGHUP, hangup == Hangup::kReloads ? on_reload : on_stop));
   TRY(handle(SIGPIPE, on_broken_pipe));
   return signals;
 }

@@ -37,6 +37,26 @@ Status check_root(const std::string& tool, const Json& schema, const char* which
   return {};
 }
 
+Result<std::shared_ptr<const Server::Toolbox>> compile(ToolRegistry tools) {
+  auto out = std::make_shared<Server::Toolbox>();
+  out->registry = std::move(tools);
+  for (const auto& entry : out->registry.entries()) {
+    const ToolSpec& spec = entry.spec;
+    if (!is_tool_name(spec.name)) {
+      return fail(unusable(spec.name, "names have 1 to 40 characters of a-z, 0-9 and _"));
+    }
+    if (out->find(spec.name) != nullptr) return fail(unusable(spec.name, "is registered twice"));
+    TRY(check_root(spec.name, spec.input_schema, "the input schema"));
+    if (spec.output_schema) {
+      TRY(check_root(spec.name, *spec.output_schema, "the output schema"));
+    }
+    auto input = Schema::compile(spec.input_schema);
+    if (!input) return fail(unusable(spec.name, input.error().message));
+    out->compiled.push_back({&entry, std::move(*input)});
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Server>> Server::make(ServerInfo info,
@@ -45,9 +65,8 @@ Result<std::unique_ptr<Server>> Server::make(ServerInfo info,
   std::unique_ptr<Server> server(new Server());
   server->info_ = std::move(info);
   server->instructions_ = std::move(instructions);
-  server->tools_ = std::move(tools);
   server->options_ = std::move(options);
-  if (auto compiled = server->compile_tools(); !compiled) return fail(std::move(compiled).error());
+  TRY(server->replace_tools(std::move(tools)));
   server->slots_ = std::make_shared<CallSlots>(server->options_.max_calls);
   server->modern_wire_ =
       std::make_shared<modern::ModernWire>(server->info_, server->options_.cache_ttl);
@@ -56,23 +75,15 @@ Result<std::unique_ptr<Server>> Server::make(ServerInfo info,
   return server;
 }
 
-Status Server::compile_tools() {
-  for (const auto& entry : tools_.entries()) {
-    const ToolSpec& spec = entry.spec;
-    if (!is_tool_name(spec.name)) {
-      return fail(unusable(spec.name, "names have 1 to 40 characters of a-z, 0-9 and _"));
-    }
-    if (find_tool(spec.name) != nullptr) return fail(unusable(spec.name, "is registered twice"));
-    if (auto root = check_root(spec.name, spec.input_schema, "the input schema"); !root)
-      return root;
-    if (spec.output_schema) {
-      auto root = check_root(spec.name, *spec.output_schema, "the output schema");
-      if (!root) return root;
-    }
-    auto input = Schema::compile(spec.input_schema);
-    if (!input) return fail(unusable(spec.name, input.error().message));
-    compiled_.push_back({&entry, std::move(*input)});
-  }
+std::shared_ptr<const Server::Toolbox> Server::tools() const {
+  const std::lock_guard lock(tools_mutex_);
+  return tools_;
+}
+
+Status Server::replace_tools(ToolRegistry tools) {
+  auto compiled = TRY(compile(std::move(tools)));
+  const std::lock_guard lock(tools_mutex_);
+  tools_ = std::move(compiled);
   return {};
 }
 
@@ -80,8 +91,8 @@ std::string Server::instructions() const {
   return instructions_ ? text::shorten(text::repair_utf8(instructions_()), kMaxInstructions) : "";
 }
 
-const Server::Tool* Server::find_tool(const std::string& name) const {
-  for (const Tool& tool : compiled_) {
+const Server::Tool* Server::Toolbox::find(const std::string& name) const {
+  for (const Tool& tool : compiled) {
     if (tool.entry->spec.name == name) return &tool;
   }
   return nullptr;

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,6 +45,13 @@ class Server {
     const ToolRegistry::Entry* entry;
     Schema input;
   };
+  // Does not change; calls that use it keep it alive.
+  struct Toolbox {
+    ToolRegistry registry;
+    std::vector<Tool> compiled;
+
+    const Tool* find(const std::string& name) const;
+  };
 
   // `instructions` is asked at each handshake or discovery, by any thread, and is cut at 2 KiB,
   // where clients cut it. Fails on a tool that clients would choke on: a bad or repeated name, a
@@ -54,22 +62,23 @@ class Server {
 
   const ServerInfo& info() const { return info_; }
   const ServerOptions& options() const { return options_; }
-  const ToolRegistry& tools() const { return tools_; }
+  std::shared_ptr<const Toolbox> tools() const;
+  // For later lists and calls; fails as `make` does, and then nothing is replaced. Clients are not
+  // told: they see it when they list the tools again.
+  Status replace_tools(ToolRegistry tools);
   std::string instructions() const;
-  const Tool* find_tool(const std::string& name) const;
   WorkerPool& workers() const { return *workers_; }
   const std::shared_ptr<CallSlots>& slots() const { return slots_; }
   const std::shared_ptr<const Wire>& modern_wire() const { return modern_wire_; }
 
  private:
   Server() = default;
-  Status compile_tools();
 
   ServerInfo info_;
   ServerOptions options_;
   std::function<std::string()> instructions_;
-  ToolRegistry tools_;
-  std::vector<Tool> compiled_;
+  mutable std::mutex tools_mutex_;
+  std::shared_ptr<const Toolbox> tools_;
   std::shared_ptr<CallSlots> slots_;
   std::shared_ptr<const Wire> modern_wire_;
   // Last: its destructor waits for jobs that use all of the above.

@@ -14,10 +14,10 @@ RpcError refused(ErrorCode code, std::string_view field, std::string_view value,
   return rpc_error(rpc::kInvalidParams, input_error(code, field, value, message, remedy));
 }
 
-RpcError unknown_tool(const Server& server, const std::string& name) {
+RpcError unknown_tool(const ToolRegistry& tools, const std::string& name) {
   constexpr std::size_t kLongestName = 64;
   std::vector<std::string> names;
-  for (const auto& entry : server.tools().entries()) names.push_back(entry.spec.name);
+  for (const auto& entry : tools.entries()) names.push_back(entry.spec.name);
   const std::string near = name.size() <= kLongestName ? text::nearest(name, names) : "";
   const std::string shown = text::shorten(text::one_line(name), kLongestName);
   return refused(
@@ -60,7 +60,7 @@ Outcome list_tools(Exchange& exchange, const Wire& wire) {
                                        : std::string("not a string"),
                    "this server gave no such cursor", "leave it out: all tools are on one page");
   }
-  return wire.tool_list(exchange.server.tools());
+  return wire.tool_list(exchange.server.tools()->registry);
 }
 
 Outcome call_tool(Exchange& exchange, std::shared_ptr<const Wire> wire) {
@@ -74,8 +74,9 @@ Outcome call_tool(Exchange& exchange, std::shared_ptr<const Wire> wire) {
   if (server.options().startup_error) {
     return wire->tool_result(error_result(*server.options().startup_error));
   }
-  const Server::Tool* tool = server.find_tool(name->get<std::string>());
-  if (tool == nullptr) return unknown_tool(server, name->get<std::string>());
+  const auto tools = server.tools();
+  const Server::Tool* tool = tools->find(name->get<std::string>());
+  if (tool == nullptr) return unknown_tool(tools->registry, name->get<std::string>());
   auto arguments = arguments_of(params);
   if (!arguments) {
     return refused(ErrorCode::kInvalidArgument, "arguments", "", "\"arguments\" must be an object",
@@ -96,7 +97,7 @@ Outcome call_tool(Exchange& exchange, std::shared_ptr<const Wire> wire) {
   if (!table->add(id, started)) {
     return RpcError{rpc::kInvalidRequest, "a request with this id is still being worked on", {}};
   }
-  if (!server.workers().post([started, tool] { started->run(*tool); })) {
+  if (!server.workers().post([started, tools, tool] { started->run(*tool); })) {
     started->finish(error_result(busy(*server.slots())));
   }
   return Deferred{};

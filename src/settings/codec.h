@@ -97,7 +97,7 @@ Codec<T> word_codec(std::vector<std::pair<std::string, T>> words) {
   };
   out.write = [words](const T& value) {
     for (const auto& [name, each] : words) {
-      if (each == value) return quoted(name);
+      if (each == value) return settings::quoted(name);  // not std::quoted, by way of T
     }
     return std::string();
   };

@@ -169,15 +169,17 @@ Result<CommandRequest> parse_command_request(const Json& arguments, Workbench& b
   request.command.argv = TRY(parse_argv(arguments));
   request.summary = summary_of(request.command.argv, member(arguments, "command") != nullptr);
   TRY(parse_environment(arguments, request.command));
-  request.form = bench.options.receipt;
+  const WorkbenchOptions options = bench.options();
+  request.form = options.receipt;
   if (form != nullptr) request.form = *form == "full" ? ReceiptForm::kFull : ReceiptForm::kLean;
   request.output.max_chars = parse_max_chars(arguments);
-  request.wait = parse_wait(arguments, bench.options.max_wait, bench.options.max_wait);
+  request.wait = parse_wait(arguments, options.max_wait, options.max_wait);
   if (background != nullptr && background->get<bool>()) request.place = Place::kBackground;
   if (stdin_text != nullptr) request.command.stdin_bytes = stdin_text->get<std::string>();
 
   request.policy =
       TRY(bench.profiles.policy(profile ? profile->get<std::string>() : std::string()));
+  request.stale_because = bench.profiles.trouble();
   request.command.cwd = TRY(parse_cwd(arguments, *request.policy));
   request.command.limits = request.policy->limits;
   TRY(parse_limits(arguments, request.command.limits));

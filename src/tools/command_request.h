@@ -32,6 +32,8 @@ enum class Place { kForeground, kBackground };
 // The arguments of run_command, understood: what to run, under which policy, and how to answer.
 struct CommandRequest {
   std::shared_ptr<const sandbox::Policy> policy;
+  // Why `policy` is not what the operator's files say now; empty if it is.
+  std::string stale_because;
   sandbox::Command command;
   std::string summary;  // the command, short, on one line
   Place place = Place::kForeground;

@@ -31,16 +31,16 @@ void get(Workbench& bench, mcp::ToolCall call, mcp::ToolReply reply) {
   auto job = bench.jobs.find(call.principal, id);
   if (!job) return reply(mcp::error_result(job.error()));
 
-  Wait wait{
-      .job = *job,
-      .limit = parse_wait(call.arguments, milliseconds{0}, bench.options.max_wait),
-      .heartbeat = bench.options.heartbeat,
-      .on_cancel = OnCancel::kLeaveJob,
-      .answer = [job = *job, id, output = output_of(call.arguments), form = bench.options.receipt] {
-        Snapshot shown = snapshot(*job, output);
-        shown.job_id = id;
-        return receipt(shown, form);
-      }};
+  Wait wait{.job = *job,
+            .limit = parse_wait(call.arguments, milliseconds{0}, bench.options().max_wait),
+            .heartbeat = bench.options().heartbeat,
+            .on_cancel = OnCancel::kLeaveJob,
+            .answer = [job = *job, id, output = output_of(call.arguments),
+                       form = bench.options().receipt] {
+              Snapshot shown = snapshot(*job, output);
+              shown.job_id = id;
+              return receipt(shown, form);
+            }};
   wait_for(bench.timers, std::move(wait), call.cancel, std::move(reply));
 }
 

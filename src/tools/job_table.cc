@@ -42,6 +42,11 @@ std::string minutes(milliseconds time) {
 
 }  // namespace
 
+void JobTable::set_limits(const JobLimits& limits) {
+  const std::lock_guard lock(mutex_);
+  limits_ = limits;
+}
+
 Status JobTable::check_room() {
   const std::lock_guard lock(mutex_);
   const auto running = std::count_if(jobs_.begin(), jobs_.end(),
@@ -106,6 +111,7 @@ std::vector<JobTable::Entry> JobTable::list(const std::string& principal) {
 
 void JobTable::job_finished(const std::string& id) {
   std::vector<std::shared_ptr<Job>> dropped;
+  milliseconds keep{0};
   {
     const std::lock_guard lock(mutex_);
     const auto found = jobs_.find(id);
@@ -113,8 +119,9 @@ void JobTable::job_finished(const std::string& id) {
     found->second.finished = true;
     found->second.ended = Clock::now();
     forget_old(dropped);
+    keep = limits_.keep;
   }
-  timers_.at(Clock::now() + limits_.keep, [this] {
+  timers_.at(Clock::now() + keep, [this] {
     std::vector<std::shared_ptr<Job>> expired;
     const std::lock_guard lock(mutex_);
     forget_old(expired);

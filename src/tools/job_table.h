@@ -32,9 +32,10 @@ class JobTable {
   };
 
   // `timers` must outlive the table's use.
-  JobTable(JobLimits limits, Timers& timers) : limits_(limits), timers_(timers) {}
+  JobTable(JobLimits limits, Timers& timers) : timers_(timers), limits_(limits) {}
 
-  const JobLimits& limits() const { return limits_; }
+  // What is above them is forgotten with the next thing that happens; no job that runs is ended.
+  void set_limits(const JobLimits& limits);
 
   // E4001 when as many jobs run as may: asked before a call is started in the background.
   Status check_room();
@@ -55,9 +56,9 @@ class JobTable {
   void job_finished(const std::string& id);
   void forget_old(std::vector<std::shared_ptr<Job>>& dropped);
 
-  const JobLimits limits_;
   Timers& timers_;
   std::mutex mutex_;
+  JobLimits limits_;
   std::map<std::string, Kept> jobs_;
   std::deque<std::string> forgotten_;  // so that "gone" can be told from "never was"
   std::uint64_t admitted_ = 0;

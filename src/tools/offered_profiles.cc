@@ -30,6 +30,7 @@ std::vector<std::string> OfferedProfiles::names() const {
 Result<std::shared_ptr<const sandbox::Policy>> OfferedProfiles::policy(const std::string& name) {
   const std::lock_guard lock(mutex_);
   refresh_locked(When::kIfChanged);
+  if (set_.refusal) return fail(*set_.refusal);
   const auto found = std::find_if(
       set_.profiles.begin(), set_.profiles.end(),
       [&](const OfferedProfile& each) { return name.empty() || each.profile.name == name; });
@@ -52,28 +53,72 @@ void OfferedProfiles::refresh(When when) {
 }
 
 void OfferedProfiles::refresh_locked(When when) {
-  if (when == When::kIfChanged && stays(marks_)) return;
+  if (when == When::kIfChanged && !retry_ && stays(marks_)) return;
+  retry_ = false;
   // Marks are taken before their files are read: a change in between is seen by the next call.
   marks_.clear();
   auto loaded = load_(marks_);
-  Resolved resolved;
-  Status good = loaded ? resolve_all(loaded->profiles, resolved) : fail(loaded.error());
-  if (!good) {
-    trouble_ = describe(good.error());
-    return log_("profiles changed and are not taken, those of before stay in force: " + trouble_);
+  if (!loaded) return keep_old(describe(loaded.error()), when);
+  std::string refusal = loaded->refusal ? describe(*loaded->refusal) : "";
+  auto resolved = resolve_all(*loaded, refusal);
+  if (!resolved) {
+    // It may be the host that is at fault, such as a workspace that is away for now.
+    retry_ = true;
+    return keep_old(describe(resolved.error()), when);
   }
-  set_ = *std::move(loaded);
-  resolved_ = std::move(resolved);
-  trouble_.clear();
-  log_("profiles were read again: " + text::join(names_of(set_), ", "));
+  take(*std::move(loaded), *std::move(resolved), std::move(refusal));
 }
 
-Status OfferedProfiles::resolve_all(const std::vector<OfferedProfile>& profiles,
-                                    Resolved& resolved) const {
-  for (const OfferedProfile& each : profiles) {
-    resolved[each.profile.name] = std::make_shared<const sandbox::Policy>(TRY(resolve_(each)));
+void OfferedProfiles::keep_old(std::string why, When when) {
+  const bool known = std::exchange(trouble_, why) == why;
+  if (known && when == When::kIfChanged) return;
+  log_("configuration changed and is not taken, what held before stays in force: " + why);
+}
+
+void OfferedProfiles::take(ProfileSet set, Resolved resolved, std::string refusal) {
+  set_ = std::move(set);
+  resolved_ = std::move(resolved);
+  since_ = std::chrono::system_clock::now();
+  trouble_.clear();
+  refusal_ = std::move(refusal);
+  log_(refusal_.empty()
+           ? "configuration was read again, profiles: " + text::join(names_of(set_), ", ")
+           : "calls are refused: " + refusal_);
+  if (!taken_) return;
+  std::vector<std::shared_ptr<const sandbox::Policy>> policies;
+  for (const OfferedProfile& each : set_.profiles) {
+    const auto found = resolved_.find(each.profile.name);
+    if (found != resolved_.end()) policies.push_back(found->second);
   }
-  return {};
+  taken_(policies);
+}
+
+Result<OfferedProfiles::Resolved> OfferedProfiles::resolve_all(const ProfileSet& set,
+                                                               std::string& refusal) const {
+  Resolved resolved;
+  if (set.refusal) return resolved;
+  for (const OfferedProfile& each : set.profiles) {
+    auto policy = resolve_(each);
+    if (policy) {
+      resolved[each.profile.name] = std::make_shared<const sandbox::Policy>(*std::move(policy));
+    } else if (policy.error().code == ErrorCode::kWideningRefused) {
+      refusal = describe(policy.error());
+    } else {
+      return fail(std::move(policy).error());
+    }
+  }
+  return resolved;
+}
+
+OfferedProfiles::State OfferedProfiles::state() const {
+  const std::lock_guard lock(mutex_);
+  State out{since_, {}, trouble_, refusal_};
+  for (const settings::FileMark& mark : marks_) {
+    if (std::find(out.files.begin(), out.files.end(), mark.path) == out.files.end()) {
+      out.files.push_back(mark.path);
+    }
+  }
+  return out;
 }
 
 std::string OfferedProfiles::trouble() const {

@@ -23,6 +23,9 @@ inline constexpr std::size_t kMostOutputChars = 200'000;
 // The key of the full receipt in a result's `_meta`.
 inline constexpr const char* kReceiptMetaKey = "dev.mayfly/receipt";
 
+// What is unavailable in a report of a call whose policy is older than the operator's files.
+inline constexpr const char* kChangedConfiguration = "changed configuration";
+
 enum class ReceiptForm { kLean, kFull };
 enum class StreamName { kStdout, kStderr };
 

@@ -12,6 +12,7 @@ namespace {
 using sandbox::EndedBy;
 using sandbox::Report;
 
+constexpr std::size_t kMostReasonBytes = 200;
 constexpr const char* kDot = " · ";
 
 std::string amount(const std::string& name, std::uint64_t value) {
@@ -191,6 +192,11 @@ std::string note_of(const Report& report) {
   std::vector<std::string> notes;
   if (report.violations.size() > kMostShownViolations) {
     notes.push_back(std::to_string(report.violations_total) + " violations in all");
+  }
+  for (const sandbox::Unavailable& missing : report.unavailable) {
+    if (missing.what != kChangedConfiguration) continue;
+    notes.push_back("the operator's changed configuration is not in force, it has errors: " +
+                    text::shorten(missing.why, kMostReasonBytes));
   }
   if (report.left_files_in_tmp) {
     notes.push_back("files left in /tmp are gone; $SCRATCH keeps files between calls");

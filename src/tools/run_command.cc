@@ -14,7 +14,7 @@ namespace {
 
 using mcp::Json;
 
-Json text_property(const char* description) {
+Json text_property(const std::string& description) {
   return {{"type", "string"}, {"description", description}};
 }
 
@@ -53,7 +53,8 @@ Json input_schema(const Briefing& briefing) {
       0, "then it goes on as a job; default and most " + human_time(briefing.max_wait));
   properties["background"] = {{"type", "boolean"}, {"description", "a job at once"}};
   if (briefing.profiles.size() > 1) {
-    properties["profile"] = {{"type", "string"}, {"enum", briefing.profiles}};
+    // No enum: a profile that is offered since this was listed must not be refused.
+    properties["profile"] = text_property("one of " + text::join(briefing.profiles, ", "));
   }
   properties["limits"] = limits_property(limits);
   properties["max_output_chars"] =
@@ -92,7 +93,8 @@ void run(Workbench& bench, mcp::ToolCall call, mcp::ToolReply reply) {
 
   auto job = std::make_shared<Job>(call.principal, request->policy->profile, request->summary);
   sandbox::CallObserver observer;
-  observer.on_finish = [&bench, job](sandbox::Report report) {
+  observer.on_finish = [&bench, job, stale = request->stale_because](sandbox::Report report) {
+    if (!stale.empty()) report.unavailable.push_back({kChangedConfiguration, stale});
     mcp::Json full = full_receipt(report);
     bench.calls.add(job->principal(), full);
     job->finish({std::move(report), std::move(full)});
@@ -106,7 +108,7 @@ void run(Workbench& bench, mcp::ToolCall call, mcp::ToolReply reply) {
   const milliseconds limit = request->place == Place::kBackground ? milliseconds{0} : request->wait;
   Wait wait{.job = job,
             .limit = limit,
-            .heartbeat = bench.options.heartbeat,
+            .heartbeat = bench.options().heartbeat,
             .on_cancel = OnCancel::kCancelJob,
             .answer = [&bench, job, output = request->output, form = request->form] {
               return answer(bench, job, output, form);

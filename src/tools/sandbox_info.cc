@@ -1,3 +1,5 @@
+#include <chrono>
+#include <ctime>
 #include <memory>
 #include <optional>
 #include <string>
@@ -6,6 +8,7 @@
 #include "base/text.h"
 #include "mcp/json.h"
 #include "tools/command_request.h"
+#include "tools/full_receipt.h"
 #include "tools/toolset.h"
 
 namespace mayfly::tools {
@@ -43,6 +46,21 @@ Json profile_json(const sandbox::Policy& policy) {
           {"writable", std::move(writes)},
           {"network", policy.network.mode == sandbox::NetworkMode::kNone ? "none" : "limited"},
           {"limits", limits_json(policy.limits)}};
+}
+
+std::string utc(std::chrono::system_clock::time_point time) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  char out[sizeof "2026-01-01T00:00:00Z"];
+  return {out, std::strftime(out, sizeof out, "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+Json configuration_json(const OfferedProfiles::State& state) {
+  Json out = {{"in_force_since", utc(state.since)}, {"files", state.files}};
+  if (!state.trouble.empty()) out["trouble"] = state.trouble;
+  if (!state.refusal.empty()) out["calls_refused"] = state.refusal;
+  return out;
 }
 
 // The layers of the latest call: what was in force, not what should be.
@@ -83,14 +101,16 @@ void inform(Workbench& bench, const mcp::ToolCall& call, mcp::ToolReply reply) {
   if (const Json* id = member(call.arguments, "call_id")) {
     return reply(one_call(bench, call.principal, id->get<std::string>()));
   }
+  bench.profiles.refresh(OfferedProfiles::When::kIfChanged);
   Json profiles = Json::array();
   for (const std::string& name : bench.profiles.names()) {
     const auto policy = bench.profiles.policy(name);
-    if (!policy) return reply(mcp::error_result(policy.error()));
-    profiles.push_back(profile_json(**policy));
+    profiles.push_back(policy ? profile_json(**policy)
+                              : Json{{"name", name}, {"error", error_json(policy.error())}});
   }
   const std::vector<Json> recent = bench.calls.latest(call.principal, kRecentCalls);
   Json facts = {{"profiles", std::move(profiles)}};
+  facts["configuration"] = configuration_json(bench.profiles.state());
   if (!recent.empty()) facts["layers"] = recent.front().at("layers");
   facts["recent_calls"] = recent_json(recent);
   reply(in_both_forms(std::move(facts)));
@@ -110,6 +130,7 @@ mcp::ToolSpec sandbox_info_spec(const Briefing&) {
           .output_schema = Json{{"type", "object"},
                                 {"properties",
                                  {{"profiles", {{"type", "array"}}},
+                                  {"configuration", {{"type", "object"}}},
                                   {"layers", {{"type", "array"}}},
                                   {"recent_calls", {{"type", "array"}}},
                                   {"receipt", {{"type", "object"}}}}},

@@ -19,12 +19,12 @@ void stop(Workbench& bench, mcp::ToolCall call, mcp::ToolReply reply) {
   auto job = bench.jobs.find(call.principal, id);
   if (!job) return reply(mcp::error_result(job.error()));
 
-  (*job)->terminate(bench.options.stop_grace);
+  (*job)->terminate(bench.options().stop_grace);
   Wait wait{.job = *job,
-            .limit = bench.options.stop_grace + kAfterKill,
-            .heartbeat = bench.options.heartbeat,
+            .limit = bench.options().stop_grace + kAfterKill,
+            .heartbeat = bench.options().heartbeat,
             .on_cancel = OnCancel::kLeaveJob,
-            .answer = [job = *job, id, form = bench.options.receipt] {
+            .answer = [job = *job, id, form = bench.options().receipt] {
               Snapshot shown = snapshot(*job, {});
               shown.job_id = id;
               return receipt(shown, form);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 
 #include "base/clock.h"
 #include "sandbox/engine.h"
@@ -26,7 +27,7 @@ struct WorkbenchOptions {
 struct Workbench {
   Workbench(OfferedProfiles& offered, std::unique_ptr<sandbox::Engine> runs,
             const WorkbenchOptions& wanted)
-      : options(wanted), profiles(offered), jobs(wanted.jobs, timers), engine(std::move(runs)) {}
+      : profiles(offered), jobs(wanted.jobs, timers), engine(std::move(runs)), options_(wanted) {}
   // First no timer touches a call any more, then the engine ends all calls, whose last reports
   // still find the job table and the log.
   ~Workbench() {
@@ -36,12 +37,26 @@ struct Workbench {
   Workbench(const Workbench&) = delete;
   Workbench& operator=(const Workbench&) = delete;
 
-  const WorkbenchOptions options;
+  WorkbenchOptions options() const {
+    const std::lock_guard lock(mutex_);
+    return options_;
+  }
+  // For later requests.
+  void set_options(const WorkbenchOptions& wanted) {
+    jobs.set_limits(wanted.jobs);
+    const std::lock_guard lock(mutex_);
+    options_ = wanted;
+  }
+
   OfferedProfiles& profiles;
   Timers timers;
   CallLog calls;
   JobTable jobs;
   std::unique_ptr<sandbox::Engine> engine;
+
+ private:
+  mutable std::mutex mutex_;
+  WorkbenchOptions options_;
 };
 
 }  // namespace mayfly::tools

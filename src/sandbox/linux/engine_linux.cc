@@ -304,7 +304,7 @@ Status LinuxEngine::launch(const std::shared_ptr<RunningCall>& call) {
       cgroup_limits(*call->policy, call->limits, call->enforcement.cgroup, Moment::kLaunching);
   // Policies are prepared one at a time. That may read a whole workspace, and no running call waits
   // for it.
-  const std::shared_ptr<Zygote> zygote = TRY(zygotes_->get(*call->policy, usual));
+  const std::shared_ptr<Zygote> zygote = TRY(zygotes_->get(call->policy, usual));
   call->tier = zygote->tier;
   if (call->tier == Tier::kLandlock) {
     const auto directories = TRY(zygotes_->private_directories(options_.state_root));

@@ -30,6 +30,13 @@ Error zygote_lost() {
   return lost;
 }
 
+void Zygote::use_for(const std::shared_ptr<const Policy>& policy) {
+  const bool known = std::any_of(policies.begin(), policies.end(), [&](const auto& each) {
+    return !each.owner_before(policy) && !policy.owner_before(each);
+  });
+  if (!known) policies.push_back(policy);
+}
+
 ZygotePool::ZygotePool(std::unique_ptr<ZygoteProcess> early,
                        std::function<void(const Zygote&)> watch)
     : watch_(std::move(watch)), early_(std::move(early)) {}
@@ -55,9 +62,22 @@ void ZygotePool::retire_idle() {
                         (zygote->stale == oldest->stale && zygote->last_used < oldest->last_used);
     if (sooner) oldest = zygote;
   }
-  if (oldest == nullptr) return;
-  ::shutdown(oldest->process->control.get(), SHUT_RDWR);  // it exits; the loop hears and reaps it
-  oldest->failure = system_error("the zygote was retired", ESHUTDOWN);
+  if (oldest != nullptr) retire(*oldest);
+}
+
+// A call that has its zygote and has not begun yet holds its policy.
+void ZygotePool::retire_unused() {
+  for (const auto& [number, zygote] : zygotes_) {
+    std::erase_if(zygote->policies, [](const auto& policy) { return policy.expired(); });
+    const bool unused = zygote->policies.empty() || zygote->stale;
+    if (unused && zygote->calls == 0) retire(*zygote);
+  }
+}
+
+void ZygotePool::retire(Zygote& zygote) {
+  if (zygote.failure.has_value()) return;
+  ::shutdown(zygote.process->control.get(), SHUT_RDWR);  // it exits; the loop hears and reaps it
+  zygote.failure = system_error("the zygote was retired", ESHUTDOWN);
 }
 
 // Reading a whole cache takes time that no call should wait for, nor the server's end: the thread
@@ -95,19 +115,26 @@ Result<std::shared_ptr<Zygote>> ZygotePool::make(const Policy& policy, std::stri
   return zygote;
 }
 
-Result<std::shared_ptr<Zygote>> ZygotePool::get(const Policy& policy, const CgroupLimits& usual) {
+Result<std::shared_ptr<Zygote>> ZygotePool::get(const std::shared_ptr<const Policy>& policy,
+                                                const CgroupLimits& usual) {
   const std::lock_guard making(making_);
-  const std::string wanted = digest(policy);
+  const std::string wanted = digest(*policy);
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [number, zygote] : zygotes_) {
       if (zygote->digest != wanted || zygote->failure.has_value() || zygote->stale) continue;
-      if (is_current(zygote->areas)) return zygote;
+      if (is_current(zygote->areas)) {
+        zygote->use_for(policy);
+        retire_unused();
+        return zygote;
+      }
       zygote->stale = true;  // its running calls go on
     }
+    retire_unused();
     if (zygotes_.size() >= kMaxZygotes) retire_idle();
   }
-  std::shared_ptr<Zygote> zygote = TRY(make(policy, wanted));
+  std::shared_ptr<Zygote> zygote = TRY(make(*policy, wanted));
+  zygote->use_for(policy);
   zygote->usual = usual;
   const std::lock_guard lock(mutex_);
   zygote->number = next_number_++;

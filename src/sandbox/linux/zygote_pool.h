@@ -32,6 +32,8 @@ struct Berth {
 struct Zygote {
   std::uint64_t number = 0;  // constant, as are digest and process
   std::string digest;
+  // Those that it was given for, all with that digest: once they are gone, so is its use.
+  std::vector<std::weak_ptr<const Policy>> policies;
   std::unique_ptr<ZygoteProcess> process;
   Tier tier = Tier::kFull;        // constant too
   WritableAreas areas;            // constant
@@ -51,10 +53,13 @@ struct Zygote {
   std::size_t making = 0;                                        // berths on their way
   std::size_t batch = 2;                                         // how many are made at a time
   std::optional<Error> no_berth;                                 // why the last could not be made
+
+  void use_for(const std::shared_ptr<const Policy>& policy);
 };
 
-// The zygotes of a server, one for each policy in use. Thread-safe. Preparing one may read a whole
-// workspace: `get` does one at a time, and nobody else waits for it.
+// The zygotes of a server, one for each policy in use. When a policy is dropped by everybody, as
+// after a reload, its zygote ends with the next call of another one. Thread-safe. Preparing one may
+// read a whole workspace: `get` does one at a time, and nobody else waits for it.
 class ZygotePool {
  public:
   // `watch` is given every new zygote, before it can say anything. `early` may be null.
@@ -66,7 +71,8 @@ class ZygotePool {
   const CgroupAbilities& cgroup_abilities();
   // The zygote of `policy`, made if there is none, or if something that the policy lets write was
   // replaced on the host since.
-  Result<std::shared_ptr<Zygote>> get(const Policy& policy, const CgroupLimits& usual);
+  Result<std::shared_ptr<Zygote>> get(const std::shared_ptr<const Policy>& policy,
+                                      const CgroupLimits& usual);
   // Where the calls of Tier::kLandlock keep what is not kept.
   Result<std::shared_ptr<const PrivateDirectories>> private_directories(
       const std::string& state_root);
@@ -88,6 +94,8 @@ class ZygotePool {
  private:
   Result<std::shared_ptr<Zygote>> make(const Policy& policy, std::string digest);
   void retire_idle();
+  void retire_unused();
+  static void retire(Zygote& zygote);
   void trim_once(const std::string& cache_root);
   void want_berths(const std::shared_ptr<Zygote>& zygote);
   Result<std::unique_ptr<CallCgroup>> make_group(const Zygote& zygote);

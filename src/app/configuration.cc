@@ -1,0 +1,86 @@
+#include "app/configuration.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace mayfly::app {
+namespace {
+
+constexpr std::string_view kAtStartOnly[] = {"workspaces", "era", "calls.most", "calls.queued"};
+
+}  // namespace
+
+Configuration::Configuration(ServeOptions options)
+    : options_(std::move(options)), user_(sandbox::host_user(::getuid())) {}
+
+Result<tools::ProfileSet> Configuration::load(std::vector<settings::FileMark>& marks) {
+  const ServerConfig said = TRY(options_config(options_));
+  sandbox::Profile layer = TRY(options_layer(options_.policy));
+  settings::Diagnostics diagnostics;
+  LoadedServerConfig files = load_server_config(config_files(options_.config, user_), diagnostics);
+  marks.insert(marks.end(), files.marks.begin(), files.marks.end());
+  if (diagnostics.failed()) return fail(diagnostics.to_error());
+  server_config_format().merge(files.config, said);
+
+  std::optional<sandbox::Host> host = host_;
+  if (!host) {
+    PolicyOptions policy = options_.policy;
+    policy.workspaces = values_of(files.config.workspaces, user_);
+    host = TRY(this_host(policy));
+  }
+  for (const std::string& path : files.real_paths) {
+    TRY(check_outside("config", path, host->workspaces, "keep it in ~/.config/mayfly"));
+  }
+  const ProfileSource source(values_of(files.config.profiles, user_), std::move(layer), *host);
+  tools::ProfileSet set = TRY(source.load_or_refuse(marks));
+  host_ = std::move(host);
+  latest_ = std::move(files.config);
+  return set;
+}
+
+tools::WorkbenchOptions Configuration::workbench_options() const {
+  tools::WorkbenchOptions out;
+  out.receipt = latest_.receipt->value;
+  out.max_wait = latest_.wait->value;
+  out.jobs.running = latest_.jobs.running->value;
+  out.jobs.finished = latest_.jobs.finished->value;
+  out.jobs.finished_output_bytes = latest_.jobs.output_bytes->value;
+  out.jobs.keep = latest_.jobs.keep->value;
+  return out;
+}
+
+sandbox::EngineOptions Configuration::engine_options() const {
+  sandbox::EngineOptions out = app::engine_options(*host_);
+  out.max_calls = static_cast<int>(latest_.calls.most->value);
+  out.max_queued = static_cast<int>(latest_.calls.queued->value);
+  return out;
+}
+
+std::vector<std::string> Configuration::for_the_next_start(const ServerConfig& before) const {
+  std::vector<std::string> out;
+  for (const auto& field : server_config_format().fields()) {
+    const std::string name = field.info.full();
+    if (std::find(std::begin(kAtStartOnly), std::end(kAtStartOnly), name) ==
+            std::end(kAtStartOnly) ||
+        field.write(latest_) == field.write(before)) {
+      continue;
+    }
+    const bool said = !field.write(latest_).empty();
+    out.push_back(said ? name + " (" + to_string(field.parts(latest_).front().at) + ")" : name);
+  }
+  return out;
+}
+
+ProfileSource Configuration::source() const { return {{}, {}, *host_}; }
+
+Result<sandbox::Policy> Configuration::resolve(const tools::OfferedProfile& offered) const {
+  return source().resolve(offered);
+}
+
+Result<sandbox::Policy> Configuration::preview(const tools::OfferedProfile& offered) const {
+  return source().preview(offered);
+}
+
+}  // namespace mayfly::app
