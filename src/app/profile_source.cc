@@ -52,6 +52,7 @@ Result<tools::ProfileSet> ProfileSource::load(std::vector<settings::FileMark>& m
   tools::ProfileSet set;
   std::vector<sandbox::Profile> narrowers;
   for (const std::string& workspace : host_.workspaces) {
+    if (projects_ == Projects::kIgnore) break;
     auto project = TRY(sandbox::load_project_profile(real_path(workspace), marks));
     if (project) narrowers.push_back(*std::move(project));
   }
@@ -85,6 +86,12 @@ Result<sandbox::Policy> ProfileSource::preview(const tools::OfferedProfile& offe
   for (sandbox::Profile& each : plain.narrowers) without(each);
   host.cache_root.clear();
   return sandbox::resolve_narrowed(plain.profile, plain.narrowers, host);
+}
+
+Result<ProfileSource> profile_source(const PolicyOptions& options, const sandbox::Host& host) {
+  using Projects = ProfileSource::Projects;
+  return ProfileSource(profile_names(options), TRY(options_layer(options)), host,
+                       options.no_project ? Projects::kIgnore : Projects::kRead);
 }
 
 }  // namespace mayfly::app

@@ -104,8 +104,7 @@ Result<Service> make_service(const ServeOptions& options,
   service.era = TRY(era_of(options));
   const tools::WorkbenchOptions wanted = TRY(workbench_options(options));
   const sandbox::Host host = TRY(this_host(options.policy));
-  const ProfileSource source(profile_names(options.policy), TRY(options_layer(options.policy)),
-                             host);
+  const ProfileSource source = TRY(profile_source(options.policy, host));
   std::vector<settings::FileMark> marks;
   tools::ProfileSet offered = TRY(source.load(marks));
   const sandbox::EngineOptions engine = TRY(places_of(options, engine_options(host)));

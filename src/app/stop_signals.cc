@@ -13,8 +13,10 @@ namespace {
 
 // What a signal handler can reach.
 volatile int stop_event = -1;
+volatile sig_atomic_t first_signal = 0;
 
-void on_stop(int) {
+void on_stop(int signal) {
+  if (first_signal == 0) first_signal = signal;
   const int saved = errno;
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = ::write(stop_event, &one, sizeof one);
@@ -40,5 +42,7 @@ Result<StopSignals> StopSignals::install() {
   TRY(handle(SIGPIPE, on_broken_pipe));
   return signals;
 }
+
+int StopSignals::first() { return first_signal; }
 
 }  // namespace mayfly::app

@@ -12,6 +12,8 @@ class StopSignals {
  public:
   static Result<StopSignals> install();
   int fd() const { return event_.get(); }
+  // The first that came, or 0.
+  static int first();
 
  private:
   explicit StopSignals(OwnedFd event) : event_(std::move(event)) {}
