@@ -249,6 +249,12 @@ Result<CacheReport> shrink(const std::string& path, std::uint64_t max_bytes) {
 
 }  // namespace
 
+std::vector<std::string> cached_directories() {
+  std::vector<std::string> out;
+  for (const Kept& kept : kKept) out.emplace_back(kept.inside);
+  return out;
+}
+
 Result<CacheSet> open_cache(const CacheLocation& location) {
   const OwnedFd root = TRY_TO("open the cache " + location.root, open_root(location.root));
   const OwnedFd sets = TRY(enter_own(root.get(), kSets));

@@ -46,6 +46,9 @@ struct CacheSet {
   OwnedFd lock;
 };
 
+// Where the directories of every set are, relative to the home directory.
+std::vector<std::string> cached_directories();
+
 // Creates what is missing and marks the set as used now. E2001 if a component is a symbolic link,
 // no directory, or somebody else's.
 Result<CacheSet> open_cache(const CacheLocation& location);
