@@ -171,6 +171,21 @@ void apply_network(const PolicyOption& option, std::vector<std::string> texts,
   apply(option, texts, diagnostics, profile);
 }
 
+// What merging refuses of two layers.
+void refuse_denied(const sandbox::Profile& profile, Diagnostics& diagnostics) {
+  using sandbox::PathAccess;
+  for (const auto& rule : profile.paths) {
+    const PathAccess access = rule.value.access;
+    if (access != PathAccess::kRead && access != PathAccess::kWrite) continue;
+    for (const auto& other : profile.paths) {
+      if (other.value.access != PathAccess::kDeny || rule.value.path == other.value.path) continue;
+      if (!sandbox::is_within(rule.value.path, other.value.path)) continue;
+      diagnostics.error(rule.at, rule.value.path, "is denied, and that wins",
+                        "the other is " + to_string(other.at) + " " + other.value.path);
+    }
+  }
+}
+
 void refuse_contradictions(const sandbox::Profile& profile, Diagnostics& diagnostics) {
   for (auto one = profile.paths.begin(); one != profile.paths.end(); ++one) {
     const auto other = std::find_if(profile.paths.begin(), one, [&](const auto& each) {
@@ -219,6 +234,7 @@ Result<sandbox::Profile> options_layer(const PolicyOptions& options) {
     }
   }
   refuse_contradictions(profile, diagnostics);
+  refuse_denied(profile, diagnostics);
   if (diagnostics.failed()) return fail(error_of(diagnostics));
   return profile;
 }

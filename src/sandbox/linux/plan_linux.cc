@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "sandbox/linux/plan.h"
 #include "sandbox/linux/seccomp_filter.h"
+#include "sandbox/settable.h"
 
 namespace mayfly::sandbox {
 namespace {
@@ -268,22 +269,8 @@ Result<RootPlan> plan_root(const Policy& policy, const Surroundings& surrounding
   return RootPlanner(policy, surroundings).make();
 }
 
-namespace {
-
-Status check_settable(const Policy& policy, const std::string& name) {
-  const auto& patterns = policy.settable_variables;
-  if (std::any_of(patterns.begin(), patterns.end(),
-                  [&](const std::string& pattern) { return names_variable(pattern, name); })) {
-    return {};
-  }
-  return fail(input_error(ErrorCode::kWideningRefused, "environment", name,
-                          "is no variable that a call may set under profile " + policy.profile,
-                          "Leave it out; the operator adds it to environment.settable"));
-}
-
-}  // namespace
-
 Result<CallPlan> plan_call(const Policy& policy, const Command& command) {
+  TRY(check_settable(policy, command));
   CallPlan plan;
   plan.argv = command.argv;
   plan.cwd = command.cwd.empty() ? policy.workspaces.front().path : command.cwd;
@@ -291,7 +278,6 @@ Result<CallPlan> plan_call(const Policy& policy, const Command& command) {
   plan.process_rlimit = command.limits.processes;
   std::vector<std::pair<std::string, std::string>> environment = policy.environment;
   for (const auto& [name, value] : command.environment) {
-    TRY(check_settable(policy, name));
     const auto same = std::find_if(environment.begin(), environment.end(),
                                    [&n = name](const auto& entry) { return entry.first == n; });
     if (same != environment.end()) environment.erase(same);
