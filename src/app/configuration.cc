@@ -33,7 +33,10 @@ Result<tools::ProfileSet> Configuration::load(std::vector<settings::FileMark>& m
   for (const std::string& path : files.real_paths) {
     TRY(check_outside("config", path, host->workspaces, "keep it in ~/.config/mayfly"));
   }
-  const ProfileSource source(values_of(files.config.profiles, user_), std::move(layer), *host);
+  const auto projects = options_.policy.no_project ? ProfileSource::Projects::kIgnore
+                                                   : ProfileSource::Projects::kRead;
+  const ProfileSource source(values_of(files.config.profiles, user_), std::move(layer), *host,
+                             projects);
   tools::ProfileSet set = TRY(source.load_or_refuse(marks));
   host_ = std::move(host);
   latest_ = std::move(files.config);

@@ -2,16 +2,13 @@
 
 #include <unistd.h>
 
-#include <sys/stat.h>
 #include <algorithm>
-#include <charconv>
-#include <cstdlib>
-#include <filesystem>
-#include <limits>
 #include <memory>
 #include <utility>
 
+#include "app/option_values.h"
 #include "base/text.h"
+#include "sandbox/profile_format.h"
 #include "sandbox/shipped_profiles.h"
 
 extern char** environ;
@@ -19,40 +16,92 @@ extern char** environ;
 namespace mayfly::app {
 namespace {
 
-using sandbox::Setting;
-using settings::Located;
-using Environment = std::vector<std::pair<std::string, std::string>>;
+using settings::Array;
+using settings::Diagnostics;
+using settings::Location;
+using settings::Node;
+using settings::Table;
 
-Error bad_option(std::string_view option, std::string_view value, std::string_view message,
-                 std::string_view remedy) {
-  return input_error(ErrorCode::kInvalidConfiguration, option, value, message, remedy);
-}
+// How often an option may be given, and what its values are together.
+enum class Shape { kOne, kList, kTable, kFlag };
 
-Result<std::uint64_t> parse_number(std::string_view option, const std::string& text) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const bool whole = end == text.data() + text.size() && !text.empty();
-  if (whole && error == std::errc::result_out_of_range) {
-    return fail(bad_option(option, text, "is too large", "give less"));
-  }
-  if (!whole || error != std::errc()) {
-    return fail(bad_option(option, text, "is not a whole number", "give digits only"));
-  }
-  if (number == 0) return fail(bad_option(option, text, "is nothing", "give 1 or more"));
-  return number;
-}
+// One option: a key of profiles, said on the command line.
+struct PolicyOption {
+  const char* group;
+  const char* name;
+  const char* value;  // how help calls it; of a flag, what it says
+  const char* key;
+  Shape shape;
+  OptionValue read;
+  const char* help;
+};
 
-Result<milliseconds> parse_time(std::string_view option, const std::string& text) {
-  constexpr std::uint64_t kYear = 366ULL * 24 * 3600 * 1000;
-  const std::uint64_t number = TRY(parse_number(option, text));
-  if (number > kYear) {
-    return fail(bad_option(option, text, "is more than a year of milliseconds", "give less"));
-  }
-  return milliseconds{static_cast<std::int64_t>(number)};
-}
+constexpr const char* kFiles = "Files";
+constexpr const char* kNetwork = "Network and system calls";
+constexpr const char* kLimits = "Limits of one call";
+constexpr const char* kInside = "Inside";
+constexpr const char* kHost = "Host and receipts";
 
-Environment server_environment() {
-  Environment out;
+constexpr PolicyOption kOptions[] = {
+    {kFiles, "--read", "PATH", "filesystem.read", Shape::kList, as_readable_path,
+     "host path that is readable inside"},
+    {kFiles, "--write", "PATH", "filesystem.write", Shape::kList, as_path_there,
+     "host path that is writable inside"},
+    {kFiles, "--hide", "PATH", "filesystem.hide", Shape::kList, as_path,
+     "path or pattern that looks empty inside"},
+    {kFiles, "--deny", "PATH", "filesystem.deny", Shape::kList, as_path,
+     "path or pattern that nothing inside can open"},
+    {kFiles, "--bind", "SRC:DEST[:rw]", "filesystem.bind", Shape::kList, as_bind,
+     "host path that is seen at another place"},
+    {kFiles, "--tmpfs", "PATH=SIZE", "filesystem.tmpfs", Shape::kTable, as_sized_path,
+     "empty directory in memory, new for each call"},
+    {kFiles, "--read-only", "read-only", "filesystem.workspace", Shape::kFlag, as_text,
+     "the workspace cannot be written"},
+    {kFiles, "--toolchains", "auto|off|NAME,...", "filesystem.toolchains", Shape::kOne, as_words,
+     "which of your own toolchains are seen"},
+    {kFiles, "--cache", "workspace|off", "filesystem.cache", Shape::kOne, as_text,
+     "whether build caches are kept"},
+    {kNetwork, "--net", "none|HOST[:PORT]", "network.allow", Shape::kList, as_text,
+     "no network, or a host that may be reached"},
+    {kNetwork, "--syscall-deny", "RULE", "syscalls.deny", Shape::kList, as_text,
+     "system call or @group that programs may not make"},
+    {kLimits, "--timeout-ms", "N", "limits.wall", Shape::kOne, as_milliseconds, "wall time"},
+    {kLimits, "--job-timeout-ms", "N", "limits.job_wall", Shape::kOne, as_milliseconds,
+     "wall time of a call that became a job"},
+    {kLimits, "--memory", "SIZE", "limits.memory", Shape::kOne, as_text,
+     "memory, as in 512M or 4G, or 25% of the machine's"},
+    {kLimits, "--cpu-ms", "N", "limits.cpu", Shape::kOne, as_milliseconds,
+     "CPU time, all processes together"},
+    {kLimits, "--cpu-percent", "N", "limits.cpu_share", Shape::kOne, as_percent,
+     "share of CPU: 100 is one core (needs control groups)"},
+    {kLimits, "--pids", "N", "limits.processes", Shape::kOne, as_number, "processes and threads"},
+    {kLimits, "--open-files", "N", "limits.open_files", Shape::kOne, as_number,
+     "open files of one process"},
+    {kLimits, "--file-size", "SIZE", "limits.file", Shape::kOne, as_text, "size of one file"},
+    {kLimits, "--disk", "SIZE", "limits.disk", Shape::kOne, as_text,
+     "written to disk and temporary files, in all"},
+    {kLimits, "--io-bytes-per-second", "SIZE", "limits.io", Shape::kOne, as_text,
+     "disk bandwidth each way, as in 50M (needs control groups)"},
+    {kLimits, "--tmp", "SIZE", "limits.tmp", Shape::kOne, as_text,
+     "/tmp, and the same again for the private home"},
+    {kLimits, "--shm", "SIZE", "limits.shm", Shape::kOne, as_text, "/dev/shm"},
+    {kLimits, "--max-output-bytes", "SIZE", "limits.output", Shape::kOne, as_text,
+     "stdout and stderr together"},
+    {kInside, "--env", "NAME[=VALUE]", "environment.set", Shape::kTable, as_variable,
+     "variable to set; without a value, mayfly's own"},
+    {kInside, "--pass", "NAME", "environment.pass", Shape::kList, as_text,
+     "variable of mayfly's own that comes in if it is set; NAME_* for all that start so"},
+    {kInside, "--hostname", "NAME", "identity.hostname", Shape::kOne, as_text,
+     "name of the host inside"},
+    {kHost, "--tier", "full|landlock", "host.tier", Shape::kOne, as_text,
+     "what is accepted of a host without user namespaces: full (default) is nothing less than the "
+     "whole sandbox, landlock has no namespaces"},
+    {kHost, "--observe", "off|writes|all", "observe.level", Shape::kOne, as_text,
+     "which refusals a receipt tells"},
+};
+
+std::vector<std::pair<std::string, std::string>> server_environment() {
+  std::vector<std::pair<std::string, std::string>> out;
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
     const std::string_view pair = *entry;
     const std::size_t equals = pair.find('=');
@@ -62,66 +111,111 @@ Environment server_environment() {
   return out;
 }
 
-void set(Environment& environment, const std::string& name, const std::string& value) {
-  std::erase_if(environment, [&](const auto& entry) { return entry.first == name; });
-  environment.emplace_back(name, value);
-}
-
-Status add_environment(const std::vector<std::string>& options, Environment& environment) {
-  for (const std::string& option : options) {
-    const std::size_t equals = option.find('=');
-    if (!text::is_variable_name(std::string_view(option).substr(0, equals))) {
-      return fail(bad_option("--env", option, "has no name that a variable can have",
-                             "write NAME=value, or NAME, of letters, digits and _"));
-    }
-    if (equals != std::string::npos) {
-      set(environment, option.substr(0, equals), option.substr(equals + 1));
-    } else if (const char* value = std::getenv(option.c_str())) {
-      set(environment, option, value);
-    } else {
-      return fail(bad_option("--env", option, "is not in the environment of mayfly itself",
-                             "write " + option + "=value, or set it where mayfly is started"));
-    }
-  }
-  return {};
-}
-
-// A path that can be shown inside: there, readable by the sandbox's user, and not what every
-// sandbox has of its own.
-Result<std::string> readable_path(const std::string& path) {
-  const auto refuse = [&path](const char* why, const char* remedy) {
-    return fail(bad_option("--read", path, why, remedy));
-  };
-  if (!path.starts_with('/')) return refuse("is not absolute", "give the path from / on");
-  const std::string normal = std::filesystem::path(path).lexically_normal().string();
-  if (normal == "/") return refuse("is everything", "name the directories that are needed");
-  for (const char* own : {"/proc", "/sys", "/dev", "/tmp", "/scratch"}) {
-    if (sandbox::is_within(normal, own) && (normal == own || std::string_view(own) != "/tmp")) {
-      return refuse("is the sandbox's own", "copy what is needed into the workspace");
-    }
-  }
-  struct stat info {};
-  if (::stat(path.c_str(), &info) < 0) return refuse("is not there", "check the spelling");
-  // Root's sandbox is not root.
-  const bool readable =
-      ::geteuid() == 0 ? (info.st_mode & S_IROTH) != 0 : ::access(path.c_str(), R_OK) == 0;
-  if (!readable)
-    return refuse("cannot be read by the sandbox's user", "change its mode, or copy it");
-  return path;
-}
-
-Result<sandbox::Tier> parse_tier(const std::string& text) {
-  for (const sandbox::Tier tier : {sandbox::Tier::kFull, sandbox::Tier::kLandlock}) {
-    if (text == sandbox::to_string(tier)) return tier;
-  }
-  return fail(bad_option("--tier", text, "is no tier", "write full or landlock"));
-}
-
 // What an option says is said by the operator, after all files.
-template <typename T>
-Setting<T> said(const char* option, T value) {
-  return Located<T>{std::move(value),
-                    {std::make_shared<settings::Source>(settings::Source{option}), 0, 0}};
+Location place_of(const PolicyOption& option) {
+  return {std::make_shared<settings::Source>(settings::Source{option.name}), 0, 0};
+}
+
+const settings::Field<sandbox::Profile>& field_of(const PolicyOption& option) {
+  const auto& fields = sandbox::profile_format().fields();
+  return *std::find_if(fields.begin(), fields.end(),
+                       [&](const auto& field) { return field.info.full() == option.key; });
+}
+
+// Reads the values of one option as its key would be read in a file.
+void apply(const PolicyOption& option, const std::vector<std::string>& texts,
+           Diagnostics& diagnostics, sandbox::Profile& profile) {
+  const Location at = place_of(option);
+  Array list;
+  Table table;
+  for (const std::string& text : texts) {
+    auto value = option.read(text, at);
+    if (!value) {
+      diagnostics.error(at, text, value.error().message, value.error().remedy);
+      continue;
+    }
+    if (option.shape == Shape::kTable) {
+      for (auto& entry : std::get<Table>(value->value)) table.push_back(std::move(entry));
+    } else {
+      list.push_back(*std::move(value));
+    }
+  }
+  if (list.empty() && table.empty()) return;
+  Node node{at, {}};
+  if (option.shape == Shape::kTable) {
+    node.value = std::move(table);
+  } else if (option.shape == Shape::kList) {
+    node.value = std::move(list);
+  } else {
+    node = std::move(list.back());
+  }
+  // The option's own name says which key it is.
+  field_of(option).read(node, settings::KeyInfo{}, diagnostics, profile);
+}
+
+// `--net none` is the mode; a host is a rule, and turns the mode to proxy.
+void apply_network(const PolicyOption& option, std::vector<std::string> texts,
+                   Diagnostics& diagnostics, sandbox::Profile& profile) {
+  const Location at = place_of(option);
+  if (std::find(texts.begin(), texts.end(), "host") != texts.end()) {
+    return diagnostics.error(at, "host", "would be the network of this machine",
+                             "only a profile can say so, with network.danger_host");
+  }
+  const bool none = std::erase(texts, "none") > 0;
+  if (none && !texts.empty()) {
+    return diagnostics.error(at, texts.front(), "is given together with none",
+                             "choose one of them");
+  }
+  profile.network = settings::Located<sandbox::NetworkMode>{
+      none ? sandbox::NetworkMode::kNone : sandbox::NetworkMode::kProxy, at};
+  apply(option, texts, diagnostics, profile);
+}
+
+// What merging refuses of two layers.
+void refuse_denied(const sandbox::Profile& profile, Diagnostics& diagnostics) {
+  using sandbox::PathAccess;
+  for (const auto& rule : profile.paths) {
+    const PathAccess access = rule.value.access;
+    if (access != PathAccess::kRead && access != PathAccess::kWrite) continue;
+    for (const auto& other : profile.paths) {
+      if (other.value.access != PathAccess::kDeny || rule.value.path == other.value.path) continue;
+      if (!sandbox::is_within(rule.value.path, other.value.path)) continue;
+      diagnostics.error(rule.at, rule.value.path, "is denied, and that wins",
+                        "the other is " + to_string(other.at) + " " + other.value.path);
+    }
+  }
+}
+
+void refuse_contradictions(const sandbox::Profile& profile, Diagnostics& diagnostics) {
+  for (auto one = profile.paths.begin(); one != profile.paths.end(); ++one) {
+    const auto other = std::find_if(profile.paths.begin(), one, [&](const auto& each) {
+      return each.value.path == one->value.path && each.value.access != one->value.access;
+    });
+    if (other == one) continue;
+    diagnostics.error(one->at, one->value.path, "is also given to " + to_string(other->at),
+                      "choose one of them");
+  }
+}
+
+Error error_of(const Diagnostics& diagnostics) {
+  if (diagnostics.errors() > 1) return diagnostics.to_error();
+  const settings::Diagnostic& only = diagnostics.all().front();
+  return input_error(ErrorCode::kInvalidConfiguration, to_string(only.at), only.value, only.message,
+                     only.remedy);
+}
+
+CLI::Option* add_option(CLI::App& command, const PolicyOption& option,
+                        std::vector<std::string>& values) {
+  if (option.shape == Shape::kFlag) {
+    return command.add_flag_callback(
+        option.name, [&values, said = option.value] { values = {said}; }, option.help);
+  }
+  const bool once = option.shape == Shape::kOne;
+  CLI::Option* added = command.add_option(option.name, values,
+                                          std::string(option.help) + (once ? "" : " (repeatable)"));
+  added->option_text(option.value)->type_size(1)->allow_extra_args(false);
+  if (once) added->expected(1);
+  return added;
 }
 
 }  // namespace
@@ -129,49 +223,19 @@ Setting<T> said(const char* option, T value) {
 Result<sandbox::Profile> options_layer(const PolicyOptions& options) {
   sandbox::Profile profile;
   profile.name = "options";
-  sandbox::LimitSettings& limits = profile.limits;
-  if (!options.timeout_ms.empty()) {
-    limits.wall = said("--timeout-ms", TRY(parse_time("--timeout-ms", options.timeout_ms)));
-  }
-  if (!options.job_timeout_ms.empty()) {
-    limits.job_wall =
-        said("--job-timeout-ms", TRY(parse_time("--job-timeout-ms", options.job_timeout_ms)));
-  }
-  if (!options.memory.empty()) {
-    const std::uint64_t bytes = TRY(parse_size("--memory", options.memory));
-    if (bytes < sandbox::kLeastMemoryBytes) {
-      return fail(bad_option("--memory", options.memory, "is less than a sandbox itself needs",
-                             "give at least " + text::human_bytes(sandbox::kLeastMemoryBytes)));
+  Diagnostics diagnostics;
+  for (const PolicyOption& option : kOptions) {
+    const auto given = options.values.find(option.name);
+    if (given == options.values.end() || given->second.empty()) continue;
+    if (option.name == std::string_view("--net")) {
+      apply_network(option, given->second, diagnostics, profile);
+    } else {
+      apply(option, given->second, diagnostics, profile);
     }
-    limits.memory = said("--memory", sandbox::MemoryLimit{bytes, 50});
   }
-  if (!options.cpu_ms.empty())
-    limits.cpu = said("--cpu-ms", TRY(parse_time("--cpu-ms", options.cpu_ms)));
-  if (!options.cpu_percent.empty()) {
-    limits.cpu_percent =
-        said("--cpu-percent", TRY(parse_number("--cpu-percent", options.cpu_percent)));
-  }
-  if (!options.disk.empty())
-    limits.disk_bytes = said("--disk", TRY(parse_size("--disk", options.disk)));
-  if (!options.io_bytes_per_second.empty()) {
-    limits.io_bytes_per_second =
-        said("--io-bytes-per-second",
-             TRY(parse_size("--io-bytes-per-second", options.io_bytes_per_second)));
-  }
-  if (!options.pids.empty())
-    limits.processes = said("--pids", TRY(parse_number("--pids", options.pids)));
-  if (!options.max_output_bytes.empty()) {
-    limits.output_bytes =
-        said("--max-output-bytes", TRY(parse_size("--max-output-bytes", options.max_output_bytes)));
-  }
-  if (!options.tier.empty()) profile.tier = said("--tier", TRY(parse_tier(options.tier)));
-  for (const std::string& path : options.read) {
-    profile.paths.push_back(
-        *said("--read", sandbox::PathRule{sandbox::PathAccess::kRead, TRY(readable_path(path))}));
-  }
-  Environment added;
-  TRY(add_environment(options.env, added));
-  for (auto& pair : added) profile.environment_set.push_back(*said("--env", std::move(pair)));
+  refuse_contradictions(profile, diagnostics);
+  refuse_denied(profile, diagnostics);
+  if (diagnostics.failed()) return fail(error_of(diagnostics));
   return profile;
 }
 
@@ -186,54 +250,28 @@ void refuse_empty_values(CLI::App& command) {
 }
 
 void add_policy_options(CLI::App& command, PolicyOptions& options) {
+  constexpr const char* kPolicy = "Policy";
   command
       .add_option("--workspace", options.workspaces,
                   "directory that calls work in, visible inside at the same path (repeatable; "
                   "default: $CLAUDE_PROJECT_DIR, else the current directory)")
       ->option_text("DIR")
       ->type_size(1)
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->group(kPolicy);
   command
       .add_option("--profile", options.profiles,
                   "what the sandbox may do; of several the first is the default, and the model "
                   "may choose among all")
-      ->option_text("NAME[,NAME...]");
-  command.add_option("--timeout-ms", options.timeout_ms, "wall time of one call")->option_text("N");
-  command.add_option("--job-timeout-ms", options.job_timeout_ms, "wall time of one job")
-      ->option_text("N");
-  command.add_option("--memory", options.memory, "memory of one call, as in 512M or 4G")
-      ->option_text("SIZE");
-  command.add_option("--cpu-ms", options.cpu_ms, "CPU time of one call, all processes together")
-      ->option_text("N");
+      ->option_text("NAME[,NAME...]")
+      ->group(kPolicy);
   command
-      .add_option("--cpu-percent", options.cpu_percent,
-                  "share of CPU of one call: 100 is one core (needs control groups)")
-      ->option_text("N");
-  command.add_option("--disk", options.disk, "what one call may write to disk and /tmp, as in 2G")
-      ->option_text("SIZE");
-  command
-      .add_option("--io-bytes-per-second", options.io_bytes_per_second,
-                  "disk bandwidth of one call, each way, as in 50M (needs control groups)")
-      ->option_text("SIZE");
-  command.add_option("--pids", options.pids, "processes and threads of one call")->option_text("N");
-  command
-      .add_option("--max-output-bytes", options.max_output_bytes, "output of one call, as in 64M")
-      ->option_text("SIZE");
-  command
-      .add_option("--tier", options.tier,
-                  "what is accepted of a host without user namespaces: full (default) is nothing "
-                  "less than the whole sandbox, landlock has no namespaces")
-      ->option_text("full|landlock");
-  command.add_option("--read", options.read, "host path that is readable inside (repeatable)")
-      ->option_text("PATH")
-      ->type_size(1)
-      ->allow_extra_args(false);
-  command
-      .add_option("--env", options.env,
-                  "variable to set inside; without a value, mayfly's own (repeatable)")
-      ->option_text("NAME[=VALUE]")
-      ->type_size(1)
-      ->allow_extra_args(false);
+      .add_flag("--no-project", options.no_project,
+                "do not read a workspace's own .mayfly/profile.toml, which narrows the profile")
+      ->group(kPolicy);
+  for (const PolicyOption& option : kOptions) {
+    add_option(command, option, options.values[option.name])->group(option.group);
+  }
 }
 
 std::vector<std::string> profile_names(const PolicyOptions& options) {
@@ -257,26 +295,6 @@ sandbox::EngineOptions engine_options(const sandbox::Host& host) {
   sandbox::EngineOptions options;
   options.state_root = sandbox::state_root(host.user);
   return options;
-}
-
-Result<std::uint64_t> parse_size(std::string_view option, const std::string& text) {
-  static constexpr std::string_view kUnits = "KMGT";
-  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-  std::string unit = text.substr(digits);
-  unsigned shift = 0;
-  if (!unit.empty()) {
-    const std::size_t which = kUnits.find(static_cast<char>(std::toupper(unit[0])));
-    const std::string rest = unit.substr(1);
-    if (which == std::string_view::npos || (!rest.empty() && rest != "B" && rest != "iB")) {
-      return fail(bad_option(option, text, "is not a size", "write it like 512M or 4GiB"));
-    }
-    shift = static_cast<unsigned>(10 * (which + 1));
-  }
-  const std::uint64_t number = TRY(parse_number(option, text.substr(0, digits)));
-  if (number > std::numeric_limits<std::uint64_t>::max() >> shift) {
-    return fail(bad_option(option, text, "is too large", "give less"));
-  }
-  return number << shift;
 }
 
 }  // namespace mayfly::app

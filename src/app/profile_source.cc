@@ -62,6 +62,7 @@ Result<tools::ProfileSet> ProfileSource::load_or_refuse(
   tools::ProfileSet set;
   std::vector<sandbox::Profile> narrowers;
   for (const std::string& workspace : host_.workspaces) {
+    if (projects_ == Projects::kIgnore) break;
     // Of one that is not there, resolving says so.
     if (!sandbox::open_workspace(workspace, host_.user)) continue;
     auto project = sandbox::load_project_profile(real_path(workspace), marks);
@@ -101,6 +102,12 @@ Result<sandbox::Policy> ProfileSource::preview(const tools::OfferedProfile& offe
   for (sandbox::Profile& each : plain.narrowers) without(each);
   host.cache_root.clear();
   return sandbox::resolve_narrowed(plain.profile, plain.narrowers, host);
+}
+
+Result<ProfileSource> profile_source(const PolicyOptions& options, const sandbox::Host& host) {
+  using Projects = ProfileSource::Projects;
+  return ProfileSource(profile_names(options), TRY(options_layer(options)), host,
+                       options.no_project ? Projects::kIgnore : Projects::kRead);
 }
 
 }  // namespace mayfly::app

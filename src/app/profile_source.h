@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/policy_options.h"
 #include "base/result.h"
 #include "sandbox/policy.h"
 #include "sandbox/profile.h"
@@ -21,12 +22,16 @@ Status check_outside(std::string_view what, const std::string& file,
 // say, then what the workspaces' own files say, which only narrows.
 class ProfileSource {
  public:
+  // Whether the workspaces' own files are read.
+  enum class Projects { kRead, kIgnore };
   // `options` is a layer like a file (options_layer). Of `names` at least one.
-  ProfileSource(std::vector<std::string> names, sandbox::Profile options, sandbox::Host host)
+  ProfileSource(std::vector<std::string> names, sandbox::Profile options, sandbox::Host host,
+                Projects projects = Projects::kRead)
       : store_(sandbox::profile_places(host.user)),
         names_(std::move(names)),
         options_(std::move(options)),
-        host_(std::move(host)) {}
+        host_(std::move(host)),
+        projects_(projects) {}
 
   // Reads all files. E1002 for a name, E1001 for what is wrong in a file, E2001 for a file that
   // lies in a workspace, where a sandbox could write it. `marks` gets every file looked at, also
@@ -45,6 +50,10 @@ class ProfileSource {
   std::vector<std::string> names_;
   sandbox::Profile options_;
   sandbox::Host host_;
+  Projects projects_;
 };
+
+// As the operator's options say it: for serve and run. E1001 with the option at fault.
+Result<ProfileSource> profile_source(const PolicyOptions& options, const sandbox::Host& host);
 
 }  // namespace mayfly::app

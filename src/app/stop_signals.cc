@@ -14,6 +14,7 @@ namespace {
 // What a signal handler can reach.
 volatile int stop_event = -1;
 volatile int reload_event = -1;
+volatile sig_atomic_t first_signal = 0;
 
 void raise(int event) {
   const int saved = errno;
@@ -22,7 +23,10 @@ void raise(int event) {
   errno = saved;
 }
 
-void on_stop(int) { raise(stop_event); }
+void on_stop(int signal) {
+  if (first_signal == 0) first_signal = signal;
+  raise(stop_event);
+}
 void on_reload(int) { raise(reload_event); }
 
 void on_broken_pipe(int) {}
@@ -47,5 +51,7 @@ Result<StopSignals> StopSignals::install(Hangup hangup) {
   TRY(handle(SIGPIPE, on_broken_pipe));
   return signals;
 }
+
+int StopSignals::first() { return first_signal; }
 
 }  // namespace mayfly::app

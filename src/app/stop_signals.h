@@ -15,6 +15,8 @@ class StopSignals {
   static Result<StopSignals> install(Hangup hangup = Hangup::kStops);
   int fd() const { return event_.get(); }
   int reload_fd() const { return reload_event_.get(); }  // -1 with kStops
+  // The first that came, or 0.
+  static int first();
 
  private:
   explicit StopSignals(OwnedFd event) : event_(std::move(event)) {}

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "sandbox/narrowing.h"
 #include "sandbox/profile_format.h"
 
 namespace mayfly::sandbox {
@@ -42,6 +41,20 @@ LimitSettings lowered(LimitSettings wanted, const Limits& base) {
 
 }  // namespace
 
+Error widening_error(const std::vector<Widening>& found, const std::string& profile) {
+  Error error;
+  error.code = ErrorCode::kWideningRefused;
+  for (std::size_t i = 0; i < std::min(found.size(), kMostNamed); ++i) {
+    error.message += (i > 0 ? "\n" : "") + to_string(found[i].at) + ": " + found[i].what + " " +
+                     found[i].message;
+  }
+  if (found.size() > kMostNamed) {
+    error.message += "\nand " + std::to_string(found.size() - kMostNamed) + " more";
+  }
+  error.remedy = "Take it out: what is said there can only narrow profile " + profile;
+  return error;
+}
+
 Result<Profile> narrowed(const Profile& profile, const Profile& narrower) {
   Profile out = profile;
   Profile later = narrower;
@@ -59,21 +72,17 @@ Result<Profile> narrowed(const Profile& profile, const Profile& narrower) {
 
 Result<Policy> resolve_narrowed(const Profile& profile, const std::vector<Profile>& narrowers,
                                 const Host& host) {
-  Policy outer = TRY(resolve(profile, host));
-  if (narrowers.empty()) return outer;
+  Policy policy = TRY(resolve(profile, host));
   Profile all = profile;
-  for (const Profile& each : narrowers) all = TRY(narrowed(all, each));
-  Policy inner = TRY(resolve(all, host));
-  const std::vector<Widening> found = widenings(inner, outer);
-  if (found.empty()) return inner;
-  Error error;
-  error.code = ErrorCode::kWideningRefused;
-  for (std::size_t i = 0; i < std::min(found.size(), kMostNamed); ++i) {
-    error.message += (i > 0 ? "\n" : "") + to_string(found[i].at) + ": " + found[i].what + " " +
-                     found[i].message;
+  // One by one: a later one cannot give back what an earlier one took.
+  for (const Profile& each : narrowers) {
+    all = TRY(narrowed(all, each));
+    Policy inner = TRY(resolve(all, host));
+    const std::vector<Widening> found = widenings(inner, policy);
+    if (!found.empty()) return fail(widening_error(found, profile.name));
+    policy = std::move(inner);
   }
-  error.remedy = "Take it out: what is said there can only narrow profile " + profile.name;
-  return fail(std::move(error));
+  return policy;
 }
 
 }  // namespace mayfly::sandbox

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "sandbox/narrowing.h"
 #include "sandbox/policy.h"
 #include "sandbox/profile.h"
 
@@ -13,9 +14,13 @@ namespace mayfly::sandbox {
 // merged, and judged once it is resolved.
 Result<Profile> narrowed(const Profile& profile, const Profile& narrower);
 
-// Resolves `profile` with `narrowers` on top, one after the other. E2003 with the place of each
-// value that would widen what `profile` alone comes to.
+// Resolves `profile` with `narrowers` on top, one after the other. E2003, a line each, with the
+// place of each value that would widen what stands before it.
 Result<Policy> resolve_narrowed(const Profile& profile, const std::vector<Profile>& narrowers,
                                 const Host& host);
+
+// E2003 with a line for each of `found`, of which there is at least one: what was asked for goes
+// past `profile`.
+Error widening_error(const std::vector<Widening>& found, const std::string& profile);
 
 }  // namespace mayfly::sandbox

@@ -189,8 +189,9 @@ void report(const Complaint& complaint, const KeyInfo& key, const Node& node,
             Diagnostics& diagnostics) {
   const std::string given =
       complaint.value.empty() && !complaint.at ? shown(node) : complaint.value;
-  diagnostics.error(complaint.at.value_or(node.at), given,
-                    complaint.message + " (" + key.full() + ")", complaint.remedy);
+  const std::string where = key.key.empty() ? "" : " (" + key.full() + ")";
+  diagnostics.error(complaint.at.value_or(node.at), given, complaint.message + where,
+                    complaint.remedy);
   for (const Complaint& each : complaint.more) report(each, key, node, diagnostics);
 }
 

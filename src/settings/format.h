@@ -45,6 +45,7 @@ std::string json_schema(const std::string& title, const std::vector<TableInfo>& 
                         const std::vector<KeyInfo>& keys);
 // The rows of a Markdown table: key, type, what it does.
 std::string markdown_table(const std::vector<KeyInfo>& keys);
+// Without a key in `key`, the place alone says what it is about.
 void report(const Complaint& complaint, const KeyInfo& key, const Node& node,
             Diagnostics& diagnostics);
 

@@ -86,11 +86,11 @@ std::uint64_t least_of(std::uint64_t sandbox::Limits::*limit) {
   return 1;
 }
 
-Status parse_limits(const Json& arguments, sandbox::Limits& limits) {
-  const Json* wanted = member(arguments, "limits");
-  if (wanted == nullptr) return {};
+}  // namespace
+
+Status lower_limits(const Json& wanted, sandbox::Limits& limits) {
   for (const LimitField& field : kLimitFields) {
-    const Json* value = member(*wanted, field.name);
+    const Json* value = member(wanted, field.name);
     if (value == nullptr) continue;
     const auto number = value->get<std::uint64_t>();
     std::uint64_t& limit = limits.*field.value;
@@ -106,7 +106,7 @@ Status parse_limits(const Json& arguments, sandbox::Limits& limits) {
     }
     limit = number;
   }
-  if (const Json* cpu = member(*wanted, "cpu_ms")) {
+  if (const Json* cpu = member(wanted, "cpu_ms")) {
     const auto number = cpu->get<std::uint64_t>();
     const auto ceiling = static_cast<std::uint64_t>(limits.cpu.count());
     if (ceiling != 0 && number > ceiling) {
@@ -118,6 +118,8 @@ Status parse_limits(const Json& arguments, sandbox::Limits& limits) {
   }
   return {};
 }
+
+namespace {
 
 // A timeout that the caller names holds also after the call became a job.
 Status parse_timeout(const Json& arguments, Place place, sandbox::Limits& limits) {
@@ -182,7 +184,9 @@ Result<CommandRequest> parse_command_request(const Json& arguments, Workbench& b
   request.stale_because = bench.profiles.trouble();
   request.command.cwd = TRY(parse_cwd(arguments, *request.policy));
   request.command.limits = request.policy->limits;
-  TRY(parse_limits(arguments, request.command.limits));
+  if (const Json* limits = member(arguments, "limits")) {
+    TRY(lower_limits(*limits, request.command.limits));
+  }
   TRY(parse_timeout(arguments, request.place, request.command.limits));
   return request;
 }

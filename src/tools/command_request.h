@@ -27,6 +27,10 @@ inline constexpr LimitField kLimitFields[] = {
     {"disk_bytes", &sandbox::Limits::disk_bytes},
 };
 
+// Lowers `limits` to `wanted`, an object with some of these names and "cpu_ms", each a whole number
+// from 1 on. E2003 for one that is above; E5001 for one that no sandbox can do with.
+Status lower_limits(const mcp::Json& wanted, sandbox::Limits& limits);
+
 enum class Place { kForeground, kBackground };
 
 // The arguments of run_command, understood: what to run, under which policy, and how to answer.

@@ -10,6 +10,7 @@
 #include "sandbox/linux/plan_layers.h"
 #include "sandbox/linux/seccomp_filter.h"
 #include "sandbox/linux/syscall_gate.h"
+#include "sandbox/settable.h"
 
 namespace mayfly::sandbox {
 namespace {
@@ -334,6 +335,7 @@ Result<RootPlan> plan_root(const Policy& policy, const Surroundings& surrounding
 }
 
 Result<CallPlan> plan_call(const Policy& policy, const Command& command) {
+  TRY(check_settable(policy, command));
   CallPlan plan;
   plan.argv = command.argv;
   plan.cwd = command.cwd.empty() ? policy.workspaces.front().path : command.cwd;

@@ -16,6 +16,7 @@
 #include "sandbox/host_probe.h"
 #include "sandbox/macos/confined_process.h"
 #include "sandbox/macos/seatbelt_profile.h"
+#include "sandbox/settable.h"
 
 // macOS has no namespaces: a call is a process group under a Seatbelt profile, with a thread of its
 // own that reads its output, looks at the group ten times a second, and kills it.
@@ -344,6 +345,7 @@ class MacEngine final : public Engine {
                                       CallObserver observer) override {
     TRY(check_policy(*policy));
     TRY(check_workspaces(*policy));
+    TRY(check_settable(*policy, command));
     const std::lock_guard lock(mutex_);
     collect();
     if (running_.size() >= static_cast<std::size_t>(options_.max_calls)) {
