@@ -85,7 +85,7 @@ Codec<T> word_codec(std::vector<std::pair<std::string, T>> words) {
   for (const auto& [name, value] : words) names.push_back(name);
   Codec<T> out;
   for (const std::string& name : names) {
-    out.type += (out.type.empty() ? "" : " or ") + quoted(name);
+    out.type += (out.type.empty() ? "" : " or ") + settings::quoted(name);
   }
   out.schema = words_schema(names);
   out.read = [words, names](const Node& node) -> Reading<T> {
