@@ -174,7 +174,12 @@ class Loader {
       return fail(input_error(ErrorCode::kUnknownProfile, "profile", name,
                               "there is no such profile", remedy));
     }
-    diagnostics_.error(from, name, "is no profile that could be extended", remedy);
+    const auto in_front = store_.find(name);
+    diagnostics_.error(from, name, "is no profile that could be extended",
+                       in_front.empty() ? remedy
+                                        : in_front.front().path +
+                                              " comes before this one: a file "
+                                              "extends what is in its own place or behind it");
     return {};
   }
 

@@ -62,7 +62,7 @@ TEST_CASE("a chain is merged from its start, and each later file has the say") {
   const Places places;
   places.write("user/a.toml", "extends = 'b'\n[limits]\nprocesses = 1\n");
   places.write("system/b.toml", "extends = 'c'\n[limits]\nprocesses = 2\nopen_files = 20\n");
-  places.write("user/c.toml", "[limits]\nprocesses = 3\nopen_files = 30\nwall = '3s'\n");
+  places.write("system/c.toml", "[limits]\nprocesses = 3\nopen_files = 30\nwall = '3s'\n");
   const Profile profile = places.load("a");
   CHECK(profile.name == "a");
   CHECK(layers(profile) == "c b a");
@@ -100,6 +100,14 @@ TEST_CASE("a circle is an error that names the way round, at the place that clos
   CHECK_THAT(places.error("a"), test::contains("a > other"));
 }
 
+TEST_CASE("a file extends nothing that lies in front of its own place") {
+  const Places places;
+  places.write("system/b.toml", "extends = 'c'\n");
+  places.write("user/c.toml", "");
+  CHECK_THAT(places.error("b"), test::contains("\"c\" is no profile that could be extended"));
+  CHECK_THAT(places.error("b"), test::contains("/user/c.toml comes before this one"));
+}
+
 TEST_CASE("its own name means the next place: the user's, the system's, the one that ships") {
   const Places places;
   places.write("user/default.toml", "extends = 'default'\n[limits]\nprocesses = 1\n");
@@ -109,8 +117,10 @@ TEST_CASE("its own name means the next place: the user's, the system's, the one 
   CHECK(profile.limits.processes->value == 1);
   CHECK(profile.limits.open_files->value == 20);
   CHECK(profile.limits.disk_bytes->value == 16ULL << 30);
-  // A shadow counts for those who extend the name, too.
-  CHECK(places.load("readonly").limits.processes->value == 1);
+  // What ships extends what ships: a change of default is none of strict.
+  CHECK(places.load("readonly").limits.processes->value == 1024);
+  places.write("user/ours.toml", "extends = 'default'\n");
+  CHECK(places.load("ours").limits.processes->value == 1);
   places.write("system/default.toml", "[limits]\nopen_files = 20\n");
   CHECK_FALSE(places.load("default").limits.disk_bytes.has_value());
 

@@ -206,7 +206,7 @@ TEST_CASE("limits, requirements and rules come through with their places") {
   const World world;
   const Policy policy = world.policy(
       "[limits]\nprocesses = 7\nmemory = '64M'\nwatched = ['cpu']\n[host]\ntier = 'landlock'\n"
-      "requires = ['landlock', 'cgroup', 'cgroup']\n[syscalls]\nallow = ['@files']\n"
+      "requires = ['landlock', 'cgroup', 'cgroup']\n[syscalls]\nallow = ['read']\n"
       "[network]\nmode = 'proxy'\nallow = ['example.org:443']\n[observe]\nlevel = 'all'\n");
   CHECK(policy.limits.processes == 7);
   CHECK(policy.limits.memory_bytes == 64ULL << 20);
