@@ -149,6 +149,14 @@ class Server:
                 self.early[message["id"]] = message["result"]
         raise Failure("the server ended without an answer")
 
+    def first_answer(self, numbers):
+        """The number of the request that is answered first, and its answer."""
+        for line in self.process.stdout:
+            message = json.loads(line)
+            if message.get("id") in numbers:
+                return message["id"], message["result"]
+        raise Failure("the server ended without an answer")
+
     def call(self, script, **more):
         return self.answer(self.send(script, **more))
 
@@ -348,18 +356,21 @@ def waits_in_turn(ground):
     server = Server(ground, "--max-calls", "1", "--max-queued", "2")
     first = server.send("touch started; while [ ! -e go ]; do sleep 0.01; done; rm go; echo first")
     ground.started()
-    second = server.send("echo second")
-    cancelled = server.send("echo never; touch ran")
-    # Both wait: one more is refused at once, with the time to wait.
-    refused = server.call("echo too many")
+    # Two of these wait, whichever come first; the other is refused at once, with the time to wait.
+    waiting = {server.send(f"echo {i}; touch ran-{i}"): i for i in range(3)}
+    number, refused = server.first_answer(waiting)
     if not refused.get("isError") or "E4001" not in refused["content"][0]["text"]:
         raise Failure(f"with no place left a call was answered {refused}")
-    server.cancel(cancelled)
-    third = server.send("echo third")  # in the place of the cancelled one
+    waiting.pop(number)
+    number, cancelled = waiting.popitem()
+    server.cancel(number)
+    last = server.send("echo last")  # in the place of the cancelled one
     (ground.workspace / "go").touch()
-    for number, text in ((first, "first"), (second, "second"), (third, "third")):
-        expect("stdout", server.answer(number)["structuredContent"]["stdout"], text + "\n")
-    if (ground.workspace / "ran").exists():
+    expect("stdout", server.answer(first)["structuredContent"]["stdout"], "first\n")
+    for number, i in waiting.items():
+        expect("stdout", server.answer(number)["structuredContent"]["stdout"], f"{i}\n")
+    expect("stdout", server.answer(last)["structuredContent"]["stdout"], "last\n")
+    if (ground.workspace / f"ran-{cancelled}").exists():
         raise Failure("a call that was cancelled while it waited has run")
     # At the end of input nothing that waits is started.
     server.send("touch started; sleep 1000")

@@ -30,11 +30,14 @@ Error zygote_lost() {
   return lost;
 }
 
-void Zygote::use_for(const std::shared_ptr<const Policy>& policy) {
-  const bool known = std::any_of(policies.begin(), policies.end(), [&](const auto& each) {
+bool Zygote::was_given_for(const std::shared_ptr<const Policy>& policy) const {
+  return std::any_of(policies.begin(), policies.end(), [&](const auto& each) {
     return !each.owner_before(policy) && !policy.owner_before(each);
   });
-  if (!known) policies.push_back(policy);
+}
+
+void Zygote::use_for(const std::shared_ptr<const Policy>& policy) {
+  if (!was_given_for(policy)) policies.push_back(policy);
 }
 
 ZygotePool::ZygotePool(std::unique_ptr<ZygoteProcess> early,
@@ -115,10 +118,21 @@ Result<std::shared_ptr<Zygote>> ZygotePool::make(const Policy& policy, std::stri
   return zygote;
 }
 
+// Rendering a policy takes longer than many a call's other work: once for each is enough.
+std::string ZygotePool::digest_of(const std::shared_ptr<const Policy>& policy) {
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [number, zygote] : zygotes_) {
+      if (zygote->was_given_for(policy)) return zygote->digest;
+    }
+  }
+  return digest(*policy);
+}
+
 Result<std::shared_ptr<Zygote>> ZygotePool::get(const std::shared_ptr<const Policy>& policy,
                                                 const CgroupLimits& usual) {
   const std::lock_guard making(making_);
-  const std::string wanted = digest(*policy);
+  const std::string wanted = digest_of(policy);
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [number, zygote] : zygotes_) {

@@ -54,6 +54,7 @@ struct Zygote {
   std::size_t batch = 2;                                         // how many are made at a time
   std::optional<Error> no_berth;                                 // why the last could not be made
 
+  bool was_given_for(const std::shared_ptr<const Policy>& policy) const;
   void use_for(const std::shared_ptr<const Policy>& policy);
 };
 
@@ -93,6 +94,7 @@ class ZygotePool {
 
  private:
   Result<std::shared_ptr<Zygote>> make(const Policy& policy, std::string digest);
+  std::string digest_of(const std::shared_ptr<const Policy>& policy);
   void retire_idle();
   void retire_unused();
   static void retire(Zygote& zygote);
