@@ -107,6 +107,7 @@ void print_findings(const sandbox::Report& report) {
   for (const sandbox::LimitUse& limit : report.limits) {
     if (limit.reached) say("limit: " + tools::limit_line(limit));
   }
+  if (const std::string note = tools::note_of(report); !note.empty()) say("note: " + note);
 }
 
 }  // namespace mayfly::app

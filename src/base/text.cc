@@ -165,7 +165,8 @@ bool is_variable_name(std::string_view name) {
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
   std::string best;
-  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
+  // A word of which every letter would change is like no other.
+  std::size_t best_distance = std::min(std::max<std::size_t>(2, word.size() / 3) + 1, word.size());
   for (const std::string& candidate : candidates) {
     // A word that merely starts the candidate ("timeout" for "timeout_ms") is the likeliest slip.
     if (word.size() >= 3 && candidate.starts_with(word)) return candidate;

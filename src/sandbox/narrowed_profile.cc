@@ -39,6 +39,23 @@ LimitSettings lowered(LimitSettings wanted, const Limits& base) {
   return wanted;
 }
 
+// What a policy keeps no place of has it in the file that narrows: at the key, else in its table,
+// else the file as a whole.
+settings::Location place_of(const Widening& widening, const Profile& narrower) {
+  if (trust_of(widening.at) != settings::Trust::kShipped) return widening.at;
+  const std::string key = widening.what.substr(0, widening.what.find(' '));
+  const std::string table = key.substr(0, key.find('.'));
+  settings::Location place = narrower.at;
+  for (const auto& field : profile_format().fields()) {
+    if (field.info.table != table) continue;
+    const auto parts = field.parts(narrower);
+    if (parts.empty()) continue;
+    if (field.info.full() == key) return parts.front().at;
+    place = parts.front().at;
+  }
+  return place;
+}
+
 }  // namespace
 
 Error widening_error(const std::vector<Widening>& found, const std::string& profile) {
@@ -78,7 +95,8 @@ Result<Policy> resolve_narrowed(const Profile& profile, const std::vector<Profil
   for (const Profile& each : narrowers) {
     all = TRY(narrowed(all, each));
     Policy inner = TRY(resolve(all, host));
-    const std::vector<Widening> found = widenings(inner, policy);
+    std::vector<Widening> found = widenings(inner, policy);
+    for (Widening& widening : found) widening.at = place_of(widening, each);
     if (!found.empty()) return fail(widening_error(found, profile.name));
     policy = std::move(inner);
   }

@@ -124,7 +124,7 @@ void compare_environment(const Policy& inner, const Policy& outer, Findings& fou
     const auto same = std::find_if(outer.environment.begin(), outer.environment.end(),
                                    [&n = name](const auto& entry) { return entry.first == n; });
     if (same == outer.environment.end()) {
-      found.add("environment " + name, "is not set");
+      found.add("environment " + name, "is set, and was not");
     } else if (same->second != value && !(name == "PATH" && is_part_of_path(value, same->second))) {
       found.add("environment " + name, "has another value");
     }

@@ -64,6 +64,9 @@ struct HostAddress {
   bool operator==(const HostAddress&) const = default;
 };
 
+// Whether anything outside of a sandbox can be reached at all in this version, whatever the mode.
+inline constexpr bool kHasWayOut = false;
+
 struct NetworkPolicy {
   NetworkMode mode = NetworkMode::kNone;
   std::vector<HostRule> allow;

@@ -54,6 +54,7 @@ std::vector<std::string> names_in(const std::string& directory, std::size_t limi
     if (names.size() >= limit) break;
   }
   std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
 }
 

@@ -23,7 +23,8 @@ Codec<T> number_codec(const char* type, const char* schema, Result<T> (*parse)(s
     } else if (const auto* number = node.as<std::int64_t>(); number != nullptr && bare_numbers) {
       text = std::to_string(*number);
     } else {
-      return complain(std::string("is ") + kind_of(node) + " and no " + type, kInQuotes);
+      return complain(std::string("is ") + kind_of(node) + " and no " + type,
+                      bare_numbers ? kInQuotes : "write it in quotes and with its unit");
     }
     auto value = parse(text);
     if (!value) return complain(value.error());

@@ -25,6 +25,15 @@ constexpr std::ptrdiff_t kMostDots = 256;
 constexpr std::size_t kMostQuotedBytes = 1000;
 constexpr std::ptrdiff_t kMostQuotedDots = 32;
 
+// The library says what is wrong; what to do depends on little.
+std::string remedy_for(std::string_view what) {
+  if (what.find("redefine") != std::string_view::npos) return "it is there twice: keep one";
+  if (what.find("value") != std::string_view::npos) {
+    return "texts are in quotes, as in memory = \"512M\"";
+  }
+  return "mend it there";
+}
+
 class Converter {
  public:
   Converter(std::string_view text, std::shared_ptr<const Source> source, Diagnostics& diagnostics)
@@ -162,7 +171,7 @@ std::unique_ptr<Table> parse_document(std::string_view text, std::shared_ptr<con
     const toml::parse_error& error = result.error();
     diagnostics.error(converter.location(error.source()), converter.line_of(error.source()),
                       "is not TOML: " + std::string(error.description()),
-                      "texts are in quotes, as in memory = \"512M\"");
+                      remedy_for(error.description()));
     return nullptr;
   }
   return std::make_unique<Table>(converter.table(result.table()));

@@ -41,7 +41,7 @@ Briefing make_briefing(const std::vector<sandbox::Policy>& policies, millisecond
   for (const sandbox::Policy& policy : policies) {
     briefing.profiles.push_back(policy.profile);
     briefing.workspace_writable |= policy.workspace_access == sandbox::WorkspaceAccess::kReadWrite;
-    briefing.network |= policy.network.mode != sandbox::NetworkMode::kNone;
+    briefing.network |= sandbox::kHasWayOut && policy.network.mode != sandbox::NetworkMode::kNone;
   }
   for (const sandbox::Workspace& workspace : policies.front().workspaces) {
     briefing.workspaces.push_back(workspace.path);

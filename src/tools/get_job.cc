@@ -62,7 +62,7 @@ mcp::ToolSpec get_job_spec(const Briefing& briefing) {
           .title = "Get a job",
           .description =
               "Status and output of a job: head and tail, or what follows offset. A "
-              "finished job is kept for 10 min.",
+              "finished job is kept for a while.",
           .input_schema = {{"type", "object"},
                            {"properties", std::move(properties)},
                            {"required", Json::array({"job_id"})},

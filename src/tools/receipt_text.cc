@@ -194,6 +194,9 @@ std::string note_of(const Report& report) {
     notes.push_back(std::to_string(report.violations_total) + " violations in all");
   }
   for (const sandbox::Unavailable& missing : report.unavailable) {
+    if (missing.what.starts_with("network.mode")) {
+      notes.emplace_back("no network: this version has no way out, whatever the profile allows");
+    }
     if (missing.what != kChangedConfiguration) continue;
     notes.push_back("the operator's changed configuration is not in force, it has errors: " +
                     text::shorten(missing.why, kMostReasonBytes));

@@ -44,7 +44,9 @@ Json profile_json(const sandbox::Policy& policy) {
           {"policy_digest", sandbox::digest(policy)},
           {"workspaces", std::move(workspaces)},
           {"writable", std::move(writes)},
-          {"network", policy.network.mode == sandbox::NetworkMode::kNone ? "none" : "limited"},
+          {"network", !sandbox::kHasWayOut || policy.network.mode == sandbox::NetworkMode::kNone
+                          ? "none"
+                          : "limited"},
           {"limits", limits_json(policy.limits)}};
 }
 

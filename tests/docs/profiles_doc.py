@@ -30,11 +30,24 @@ def run(arguments, home, workspace):
                           cwd=workspace, stdin=subprocess.DEVNULL)
 
 
+def check_configuration(content):
+    with tempfile.TemporaryDirectory() as top:
+        file = pathlib.Path(top) / "mayfly.toml"
+        for text, code in ((content, 0), (content.replace("wait", "wiat"), 1)):
+            file.write_text(text)
+            done = run(["config", "check", str(file)], top, top)
+            if done.returncode != code:
+                sys.exit(f"mayfly config check: {done.returncode}, not {code}: {done.stdout}{done.stderr}")
+
+
 def check_examples(text):
     examples = EXAMPLE.findall(text)
     if len(examples) < 5:
         sys.exit(f"docs/profiles.md has only {len(examples)} examples: is the pattern wrong?")
     for name, content in examples:
+        if name == "mayfly.toml":
+            check_configuration(content)
+            continue
         with tempfile.TemporaryDirectory() as top:
             home, workspace = pathlib.Path(top) / "home", pathlib.Path(top) / "project"
             profiles = home / ".config" / "mayfly" / "profiles"
