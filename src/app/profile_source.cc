@@ -22,6 +22,17 @@ constexpr const char* kKeepOutside =
     "Keep it in ~/.config/mayfly/profiles; a workspace's own file is .mayfly/profile.toml, and "
     "only narrows";
 
+// What a rule of the profile lets write holds no file of the profile, for the same reason.
+Status check_not_writable(const sandbox::Policy& policy, const std::vector<std::string>& files) {
+  for (const sandbox::MountRule& mount : policy.mounts) {
+    if (mount.access != sandbox::Access::kWrite) continue;
+    for (const std::string& file : files) {
+      TRY(check_outside("profile", file, {mount.source}, kKeepOutside));
+    }
+  }
+  return {};
+}
+
 // A timeout below the profile's holds for jobs too; one above it raises theirs if need be.
 Status merge_options(sandbox::Profile& profile, sandbox::Profile options) {
   const sandbox::Limits before = sandbox::limits_of(profile);
@@ -81,14 +92,18 @@ Result<tools::ProfileSet> ProfileSource::load_or_refuse(
     const bool twice = std::any_of(set.profiles.begin(), set.profiles.end(), [&](const auto& each) {
       return each.profile.name == loaded.profile.name;
     });
-    if (!twice) set.profiles.push_back({std::move(loaded.profile), narrowers});
+    if (!twice) {
+      set.profiles.push_back({std::move(loaded.profile), narrowers, std::move(loaded.real_paths)});
+    }
   }
   set.marks = marks;
   return set;
 }
 
 Result<sandbox::Policy> ProfileSource::resolve(const tools::OfferedProfile& offered) const {
-  return sandbox::resolve_narrowed(offered.profile, offered.narrowers, host_);
+  auto policy = TRY(sandbox::resolve_narrowed(offered.profile, offered.narrowers, host_));
+  TRY(check_not_writable(policy, offered.files));
+  return policy;
 }
 
 Result<sandbox::Policy> ProfileSource::preview(const tools::OfferedProfile& offered) const {

@@ -13,8 +13,10 @@
 #include "base/fd.h"
 #include "base/sys.h"
 #include "base/text.h"
+#include "sandbox/path_rules.h"
 #include "sandbox/profile_format.h"
 #include "sandbox/shipped_profiles.h"
+#include "sandbox/workspace.h"
 #include "settings/document.h"
 
 namespace mayfly::sandbox {
@@ -270,6 +272,31 @@ std::vector<ProfileStore::Place> ProfileStore::list() const {
   return out;
 }
 
+namespace {
+
+// Outside of its workspace a project can take away, and has nothing to give; and whether it would
+// widen must not tell what there is on the host.
+void refuse_beyond(const std::string& workspace, const Profile& project, Diagnostics& diagnostics) {
+  constexpr std::string_view kOwn = "${workspace}/";
+  for (const auto& rule : project.paths) {
+    const PathAccess access = rule.value.access;
+    if (access != PathAccess::kRead && access != PathAccess::kWrite) continue;
+    const std::string& path = rule.value.path;
+    if (!path.starts_with(kOwn) && !is_within(path, workspace)) {
+      diagnostics.error(rule.at, path, "is outside of the workspace, where a project gives nothing",
+                        "leave it out, or ask the operator");
+    } else if (is_pattern(path)) {
+      diagnostics.error(rule.at, path, "is a pattern", "a project names single paths here");
+    }
+  }
+  for (const auto& bind : project.binds) {
+    diagnostics.error(bind.at, bind.value.source, "is bound by a project's file",
+                      "only the operator shows paths at other places");
+  }
+}
+
+}  // namespace
+
 Result<std::optional<Profile>> load_project_profile(const std::string& workspace,
                                                     std::vector<settings::FileMark>& marks) {
   const std::string path = workspace + "/" + kProjectFile;
@@ -302,6 +329,7 @@ Result<std::optional<Profile>> load_project_profile(const std::string& workspace
     diagnostics.error(profile->extends.front().at, "extends", "has no place in a project's file",
                       "it narrows whatever profile is in use");
   }
+  if (profile) refuse_beyond(workspace, *profile, diagnostics);
   if (diagnostics.failed()) return fail(diagnostics.to_error());
   return profile;
 }

@@ -167,19 +167,30 @@ class Resolver {
  private:
   std::string rule_name(const std::string& key) const { return profile_.name + ": " + key; }
 
-  // Of two rules about one place the later one holds.
-  void mount(std::string source, std::string destination, Access access, Ownership ownership,
+  // Of two rules about one place the later one holds. A source is kept without links, and is opened
+  // without them: what is a link later was made meanwhile, perhaps by a sandbox.
+  void mount(const std::string& source, std::string destination, Access access, Ownership ownership,
              const std::string& key, const Location& at = {}) {
+    std::error_code error;
+    std::string real = std::filesystem::canonical(source, error).string();
+    if (error) real = source;
     std::erase_if(policy_.mounts,
                   [&](const MountRule& other) { return other.destination == destination; });
     policy_.mounts.push_back(
-        {std::move(source), std::move(destination), access, ownership, rule_name(key), at});
+        {std::move(real), std::move(destination), access, ownership, rule_name(key), at});
+  }
+
+  // Whether a path of a workspace leads somewhere else: a sandbox can make it so, and then no rule
+  // means it.
+  bool is_led_astray(const std::string& path) const {
+    std::error_code error;
+    return in_workspace(path) && std::filesystem::canonical(path, error).string() != path;
   }
 
   // A link stays a link, so that what it points to is what the sandbox shows there.
   void add_read(const std::string& path, const std::string& key, const Location& at = {}) {
     struct stat info {};
-    if (::lstat(path.c_str(), &info) < 0) return;
+    if (::lstat(path.c_str(), &info) < 0 || is_led_astray(path)) return;
     if (S_ISLNK(info.st_mode)) {
       if (const auto target = sys::readlink(path)) policy_.links.emplace_back(path, *target);
     } else if (S_ISREG(info.st_mode) || S_ISDIR(info.st_mode)) {
@@ -306,6 +317,7 @@ class Resolver {
         switch (rule.value.access) {
           case PathAccess::kHide:
           case PathAccess::kDeny:
+            TRY(check_cover(path, key, rule.at));
             policy_.covers.push_back(
                 {path, rule.value.access == PathAccess::kHide ? CoverKind::kHide : CoverKind::kDeny,
                  rule_name(key), rule.at});
@@ -321,6 +333,46 @@ class Resolver {
             break;
         }
       }
+    }
+    return {};
+  }
+
+  // Each is looked for at every call, a pattern in all that it can match.
+  Status check_cover(const std::string& path, const std::string& key, const Location& at) const {
+    constexpr std::ptrdiff_t kMostPatterns = 64;
+    constexpr std::size_t kMostCovers = 1024;
+    const auto refuse = [&](ErrorCode code, const std::string& why, const std::string& remedy) {
+      return fail(input_error(code, to_string(at) + " " + key, path, why, remedy));
+    };
+    const auto patterns =
+        std::count_if(policy_.covers.begin(), policy_.covers.end(),
+                      [](const CoverRule& cover) { return is_pattern(cover.path); });
+    if (policy_.covers.size() >= kMostCovers || (is_pattern(path) && patterns >= kMostPatterns)) {
+      return refuse(ErrorCode::kInvalidConfiguration,
+                    "is one of more than 1024 hidden and denied paths, or 64 patterns",
+                    "name the directories that hold them");
+    }
+    // A sandbox could put another link in its place, and what this one led to would be seen.
+    std::error_code error;
+    const bool link = std::filesystem::is_symlink(std::filesystem::symlink_status(path, error));
+    if (link && in_workspace(path)) {
+      return refuse(ErrorCode::kPathRefused, "is a symbolic link, which a sandbox can replace",
+                    "name what it leads to");
+    }
+    return {};
+  }
+
+  // Under its other name nothing of it would be covered.
+  Status check_bind_shows(const std::string& source, const Location& at) const {
+    for (const CoverRule& cover : policy_.covers) {
+      const std::string top = is_pattern(cover.path) ? fixed_directory(cover.path) : cover.path;
+      if (!is_within(top, source) && !is_within(source, top)) continue;
+      if (cover.rule.find("filesystem.") == std::string::npos) continue;
+      return fail(input_error(ErrorCode::kInvalidConfiguration, to_string(at) + " filesystem.bind",
+                              source,
+                              "would show under another name what " + cover.rule + " \"" +
+                                  cover.path + "\" (" + to_string(cover.at) + ") covers",
+                              "bind a directory without it"));
     }
     return {};
   }
@@ -397,6 +449,12 @@ class Resolver {
         struct stat info {};
         if (::stat(source.c_str(), &info) < 0) continue;
         TRY(check_readable(source, "filesystem.bind", bind.at));
+        if (is_led_astray(source)) {
+          return fail(input_error(ErrorCode::kPathRefused, to_string(bind.at) + " filesystem.bind",
+                                  source, "leads over a symbolic link in a workspace",
+                                  "name the directory by its real path"));
+        }
+        TRY(check_bind_shows(source, bind.at));
         if (bind.value.writable) TRY(check_writable_elsewhere(source, bind.at));
         const Access access = bind.value.writable ? Access::kWrite : Access::kRead;
         const bool roots = bind.value.writable && info.st_uid == 0;

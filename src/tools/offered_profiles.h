@@ -20,6 +20,7 @@ namespace mayfly::tools {
 struct OfferedProfile {
   sandbox::Profile profile;
   std::vector<sandbox::Profile> narrowers;
+  std::vector<std::string> files = {};  // that `profile` came from, without links
 };
 
 // All profiles on offer as their files were at one moment.

@@ -212,9 +212,7 @@ def widening(ground):
     file = ground.workspace / ".mayfly/profile.toml"
     server = Logged(ground)
     expect("the mark", server.mark(), "")
-    outside = ground.top / "outside"
-    outside.mkdir()
-    put(file, f'[filesystem]\nwrite = ["{outside}"]\n')
+    put(file, '[environment]\nset = { WIDER = "1" }\n')
     server.refused("a widening file", "E2003", f"{file}:2:")
     server.refused("a widening file", "E2003", f"{file}:2:")
     expect("what sandbox_info says", "E2003" in server.configuration()["calls_refused"], True)

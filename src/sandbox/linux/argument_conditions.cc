@@ -93,7 +93,7 @@ BpfProgram unless_equal(unsigned argument, std::uint64_t mask, std::uint64_t val
 }
 
 BpfProgram if_one(std::string_view call, const ArgumentCondition& condition, Reading reading,
-                    const BpfProgram& then) {
+                  const BpfProgram& then) {
   const std::uint64_t seen = bits_that_count(call, condition, reading);
   const std::uint64_t value = condition.value & seen;
   switch (condition.compare) {
@@ -112,7 +112,7 @@ BpfProgram if_one(std::string_view call, const ArgumentCondition& condition, Rea
 }  // namespace
 
 BpfProgram if_arguments(std::string_view call, const std::vector<ArgumentCondition>& conditions,
-                          Reading reading, const BpfProgram& then) {
+                        Reading reading, const BpfProgram& then) {
   // From the inside out: each test stands around those after it.
   BpfProgram out = then;
   for (auto condition = conditions.rbegin(); condition != conditions.rend(); ++condition) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
+#include <map>
 
 #include "base/sys.h"
 #include "base/text.h"
@@ -74,9 +76,8 @@ bool RootPlanner::is_shadowed(const std::string& path) const {
 
 Result<std::uint32_t> RootPlanner::add_source(const std::string& path, bool read_only, bool mapped,
                                               const std::string& rule) {
-  // What a sandbox may write is never found over a link: a sandbox may have made it.
-  const OwnedFd file = TRY(read_only ? sys::open(path, O_PATH | O_NOFOLLOW)
-                                     : sys::openat2(AT_FDCWD, path, O_PATH, RESOLVE_NO_SYMLINKS));
+  // Policies name sources without links: one on the way was made since, perhaps by a sandbox.
+  const OwnedFd file = TRY(sys::openat2(AT_FDCWD, path, O_PATH, RESOLVE_NO_SYMLINKS));
   const struct stat info = TRY(sys::fstat(file.get()));
   Source source;
   source.path = path;
@@ -341,16 +342,16 @@ Result<CallPlan> plan_call(const Policy& policy, const Command& command) {
   plan.cwd = command.cwd.empty() ? policy.workspaces.front().path : command.cwd;
   plan.limits = command.limits;
   plan.process_rlimit = command.limits.processes;
-  std::vector<std::pair<std::string, std::string>> environment = policy.environment;
-  for (const auto& [name, value] : command.environment) {
-    const auto same = std::find_if(environment.begin(), environment.end(),
-                                   [&n = name](const auto& entry) { return entry.first == n; });
-    if (same != environment.end()) environment.erase(same);
-    environment.emplace_back(name, value);
-  }
+  std::map<std::string, std::string> environment(policy.environment.begin(),
+                                                 policy.environment.end());
+  for (const auto& [name, value] : command.environment) environment[name] = value;
   for (const auto& [name, value] : environment) {
     if (name == "PATH") plan.path = value;
     plan.environment.push_back(name + "=" + value);
+  }
+  if (plan.cwd.size() >= PATH_MAX) {
+    return fail(input_error(ErrorCode::kInvalidArgument, "cwd", text::shorten(plan.cwd, 80),
+                            "is longer than a path can be", "shorten it"));
   }
   const auto has_nul = [](const std::string& s) { return s.find('\0') != std::string::npos; };
   const bool nul = std::any_of(plan.argv.begin(), plan.argv.end(), has_nul) || has_nul(plan.cwd) ||

@@ -114,7 +114,7 @@ Status park_sources(const RootPlan& plan, const std::vector<OwnedFd>& mounts) {
 }  // namespace
 
 Result<OwnedFd> detach(const Source& source, int mapping) {
-  const OwnedFd path = TRY(sys::open(source.path, O_PATH | O_NOFOLLOW));
+  const OwnedFd path = TRY(sys::openat2(AT_FDCWD, source.path, O_PATH, RESOLVE_NO_SYMLINKS));
   const struct stat info = TRY(sys::fstat(path.get()));
   if (info.st_dev != source.device || info.st_ino != source.inode) {
     Error error =
