@@ -287,7 +287,11 @@ Result<sandbox::Host> this_host(const PolicyOptions& options) {
   if (host.workspaces.empty()) {
     host.workspaces.push_back(TRY(sandbox::default_workspace(host.environment)));
   }
+  // Without links, since no mount goes over one that a sandbox could have made.
+  std::error_code error;
   host.cache_root = sandbox::cache_root(host.user);
+  const auto real = std::filesystem::weakly_canonical(host.cache_root, error);
+  if (!error && !host.cache_root.empty()) host.cache_root = real.string();
   return host;
 }
 
