@@ -7,6 +7,7 @@
 #include "app/policy_options.h"
 #include "app/profile_options.h"
 #include "base/text.h"
+#include "sandbox/narrowed_profile.h"
 #include "settings/document.h"
 
 namespace mayfly::app {
@@ -137,6 +138,12 @@ void add_options(const std::string& name, CLI::App& command, ProfileOptions& opt
   if (name == "explain") {
     command.add_option("--workspace", options.workspace, "directory that calls would work in")
         ->option_text("DIR");
+    command.add_flag("--no-project", options.no_project,
+                     "without the workspace's own .mayfly/profile.toml, which narrows the profile");
+    command.footer(
+        "Ends with 0 if all that is asked about is permitted, 3 if something is refused or is not\n"
+        "the host's, 1 if an input is wrong. PATH may start with ${workspace}, ${home}, ${tmp}, "
+        "~.");
     add_repeatable(command, "--path", options.paths, "PATH", "may a command read or change it?");
     add_repeatable(command, "--host", options.hosts, "HOST", "may a command reach it?");
     add_repeatable(command, "--syscall", options.syscalls, "NAME", "may a command make it?");
@@ -157,6 +164,12 @@ void add_options(const std::string& name, CLI::App& command, ProfileOptions& opt
   refuse_empty_values(command);
 }
 
+Result<sandbox::Host> host_with(const std::string& workspace) {
+  PolicyOptions options;
+  if (!workspace.empty()) options.workspaces.push_back(workspace);
+  return this_host(options);
+}
+
 }  // namespace
 
 sandbox::ProfileStore profile_store() {
@@ -165,9 +178,24 @@ sandbox::ProfileStore profile_store() {
 
 Result<sandbox::Policy> resolve_here(const sandbox::Profile& profile,
                                      const std::string& workspace) {
-  PolicyOptions options;
-  if (!workspace.empty()) options.workspaces.push_back(workspace);
-  return sandbox::resolve(profile, TRY(this_host(options)));
+  return sandbox::resolve(profile, TRY(host_with(workspace)));
+}
+
+Result<sandbox::Policy> resolve_here(const sandbox::Profile& profile,
+                                     const std::optional<sandbox::Profile>& narrower,
+                                     const std::string& workspace) {
+  if (!narrower) return resolve_here(profile, workspace);
+  return sandbox::resolve_narrowed(profile, {*narrower}, TRY(host_with(workspace)));
+}
+
+Result<std::optional<sandbox::Profile>> project_profile(const std::string& workspace) {
+  const auto host = host_with(workspace);
+  // Of a workspace that cannot be one, resolving says so.
+  if (!host) return std::optional<sandbox::Profile>();
+  const auto opened = sandbox::open_workspace(host->workspaces.front(), host->user);
+  if (!opened) return std::optional<sandbox::Profile>();
+  std::vector<settings::FileMark> marks;
+  return sandbox::load_project_profile(opened->path, marks);
 }
 
 int say_error(const Error& error) {
