@@ -15,29 +15,35 @@ namespace {
 
 // An option of `create` and `allow` that is one key of a profile.
 struct WishOption {
-  const char* option;
+  const char* option;  // the first name is what errors call it
   const char* table;
   const char* key;
   const char* value;  // how help calls it
   const char* help;
-  bool number = false;  // written without quotes
+  bool number = false;    // written without quotes
+  const char* unit = "";  // of a number that is given without one
 };
 constexpr WishOption kWishOptions[] = {
     {"--read", "filesystem", "read", "PATH", "host path that is visible, read-only"},
     {"--write", "filesystem", "write", "PATH", "host path that commands may change"},
-    {"--host", "network", "allow", "HOST", "host to reach, as in registry.npmjs.org:443"},
+    {"--hide", "filesystem", "hide", "PATH", "path or pattern that looks empty inside"},
+    {"--deny", "filesystem", "deny", "PATH", "path or pattern that nothing inside can open"},
+    {"--host,--net", "network", "allow", "HOST", "host to reach, as in registry.npmjs.org:443"},
     {"--memory", "limits", "memory", "SIZE", "memory of one call: 512M, 4G, 50%, auto"},
     {"--timeout", "limits", "wall", "TIME", "how long one call may take: 30s, 10m, 1h30m"},
+    {"--timeout-ms", "limits", "wall", "N", "the same in milliseconds", false, "ms"},
     {"--job-timeout", "limits", "job_wall", "TIME", "the same for a call that became a job"},
     {"--cpu", "limits", "cpu", "TIME", "CPU time of one call"},
     {"--cpu-share", "limits", "cpu_share", "SHARE", "share of CPU: 50%, 200%"},
-    {"--processes", "limits", "processes", "N", "processes and threads of one call", true},
+    {"--processes,--pids", "limits", "processes", "N", "processes and threads of one call", true},
     {"--open-files", "limits", "open_files", "N", "open files of one process", true},
-    {"--file", "limits", "file", "SIZE", "size of one file"},
+    {"--file,--file-size", "limits", "file", "SIZE", "size of one file"},
     {"--disk", "limits", "disk", "SIZE", "what one call may write"},
     {"--io", "limits", "io", "SIZE", "disk bandwidth, a second"},
     {"--tmp", "limits", "tmp", "SIZE", "size of /tmp"},
     {"--shm", "limits", "shm", "SIZE", "size of /dev/shm"},
+    {"--pass", "environment", "pass", "NAME",
+     "variable of Mayfly's own that comes in, or PREFIX_*"},
     {"--output", "limits", "output", "SIZE", "stdout and stderr of one call"},
 };
 
@@ -49,8 +55,11 @@ bool is_number(const std::string& text) {
 
 sandbox::ProfileWish wish_of(const WishOption& option, const std::string& given) {
   // What is no number goes in quotes, and the parser says what is wrong with it.
-  const std::string value = option.number && is_number(given) ? given : settings::quoted(given);
-  return {option.option, option.table, option.key, "", value, ""};
+  const std::string value = option.number && is_number(given)
+                                ? given
+                                : settings::quoted(is_number(given) ? given + option.unit : given);
+  const std::string names = option.option;
+  return {names.substr(0, names.find(',')), option.table, option.key, "", value, ""};
 }
 
 // NAME passes Mayfly's own variable, NAME=VALUE sets one.

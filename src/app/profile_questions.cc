@@ -59,6 +59,11 @@ Listed look_at(const ProfileStore& store, const std::string& name) {
   return out;
 }
 
+// What is wrong in a file has its place in front, anything else is said whole.
+std::string broken_text(const Error& error) {
+  return error.field.empty() ? first_line(error.message) : describe(error);
+}
+
 void print_listed(const std::string& name, const Listed& listed, std::size_t width) {
   std::printf("%-*s  %s\n", static_cast<int>(width), name.c_str(),
               text::one_line(place_name(listed.places.front())).c_str());
@@ -69,7 +74,7 @@ void print_listed(const std::string& name, const Listed& listed, std::size_t wid
   }
   if (listed.error) {
     std::printf("%sBROKEN: %s\n", margin.c_str(),
-                text::one_line(first_line(listed.error->message)).c_str());
+                text::one_line(broken_text(*listed.error)).c_str());
   } else if (!listed.description.empty()) {
     std::printf("%s%s\n", margin.c_str(), text::one_line(listed.description).c_str());
   }
