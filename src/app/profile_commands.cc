@@ -58,6 +58,10 @@ sandbox::ProfileWish wish_of(const WishOption& option, const std::string& given)
   const std::string value = option.number && is_number(given)
                                 ? given
                                 : settings::quoted(is_number(given) ? given + option.unit : given);
+  // No host: as `mayfly run --net none` has it.
+  if (option.table == std::string_view("network") && given == "none") {
+    return {"--net", "network", "mode", "", value, ""};
+  }
   const std::string names = option.option;
   return {names.substr(0, names.find(',')), option.table, option.key, "", value, ""};
 }
