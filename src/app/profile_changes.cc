@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 #include <memory>
 #include <optional>
@@ -11,6 +12,8 @@
 #include "sandbox/profile_defaults.h"
 #include "sandbox/profile_files.h"
 #include "sandbox/profile_format.h"
+#include "sandbox/toolchain_layouts.h"
+#include "sandbox/workspace.h"
 #include "settings/document.h"
 #include "settings/trusted_file.h"
 #include "tools/full_receipt.h"
@@ -92,11 +95,60 @@ Result<std::optional<ProfileWish>> needed_for(const ProfileWish& wish,
   return std::nullopt;
 }
 
+// A directory that is gone with this.
+class ThrowAway {
+ public:
+  ThrowAway() {
+    char path[] = "/var/tmp/mayfly-profile-XXXXXX";
+    if (::mkdtemp(path) != nullptr) path_ = path;
+  }
+  ~ThrowAway() {
+    if (!path_.empty()) ::rmdir(path_.c_str());
+  }
+  ThrowAway(const ThrowAway&) = delete;
+  ThrowAway& operator=(const ThrowAway&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+// What resolving refuses would only be seen when the profile is used. An empty workspace shows what
+// is wrong with the profile in any.
+Status check_resolves(const sandbox::Profile& profile) {
+  const ThrowAway workspace;
+  if (!sandbox::open_workspace(workspace.path(), sandbox::host_user(::getuid()))) return {};
+  TRY(resolve_here(profile, workspace.path()));
+  return {};
+}
+
+// Each wish that shows something in which secrets are kept by custom.
+void warn_of_secrets(const std::vector<ProfileWish>& wishes) {
+  const std::string home = sandbox::host_user(::getuid()).home;
+  for (const ProfileWish& wish : wishes) {
+    if (wish.table != "filesystem" || (wish.key != "read" && wish.key != "write")) continue;
+    const auto profile = sandbox::wished(wish);
+    if (!profile || profile->paths.empty()) continue;
+    const std::string& path = profile->paths.front().value.path;
+    std::string below;
+    for (const std::string& front : {home + "/", std::string("${home}/")}) {
+      if (path.starts_with(front)) below = path.substr(front.size());
+    }
+    const bool secret = sandbox::is_private_home_directory(below.substr(0, below.find('/'))) ||
+                        sandbox::is_credential_name(path.substr(path.rfind('/') + 1));
+    if (!secret) continue;
+    std::fprintf(
+        stderr, "warning: %s is where keys and passwords are kept: every command can read it now\n",
+        text::one_line(path).c_str());
+  }
+}
+
 // What `allow` did with one wish.
 struct Done {
   std::string text;  // `filesystem.read "/opt/sdk"`
   bool added = false;
-  std::string at;  // where it stood already
+  std::string at;        // where it stood already
+  std::string replaced;  // what the file said instead
 };
 
 class Allowance {
@@ -116,11 +168,11 @@ class Allowance {
       text_ = TRY(settings::read_trusted(path_)).text;
     } else {
       text_ = opening();
+      copy_ = true;
     }
-    const std::string before = text_;
     for (const ProfileWish& each : options_.wishes) TRY(add(each, profile));
     if (!changed_) return {};
-    TRY(store_.rehearse(path_, text_));
+    TRY(check_resolves(profile));
     if (!there) lock = TRY(sandbox::lock_profiles(directory));
     return write_profile_file(path_, text_, there ? FileFate::kReplace : FileFate::kNew);
   }
@@ -128,6 +180,8 @@ class Allowance {
   const std::vector<Done>& done() const { return done_; }
   const std::string& path() const { return path_; }
   bool changed() const { return changed_; }
+  // The file is new: the operator's own, in front of another of that name.
+  bool made_copy() const { return changed_ && copy_; }
 
  private:
   std::string opening() const {
@@ -144,7 +198,7 @@ class Allowance {
     if (const auto first = TRY(needed_for(wish, profile))) TRY(write(*first, profile));
     const auto one = TRY(sandbox::wished(wish));
     if (const auto at = said_already(profile, wish, one)) {
-      done_.push_back({key_text(wish), false, settings::to_string(*at)});
+      done_.push_back({key_text(wish), false, settings::to_string(*at), ""});
       return {};
     }
     return write(wish, profile);
@@ -153,10 +207,11 @@ class Allowance {
   // Into the text, and into the merged profile by loading what came of it.
   Status write(const ProfileWish& wish, sandbox::Profile& profile) {
     const auto source = std::make_shared<settings::Source>(settings::Source{path_});
-    text_ = TRY(with_wish(text_, source, wish));
+    const std::string before = text_;
+    text_ = TRY(with_wish(before, source, wish));
     profile = TRY(store_.rehearse(path_, text_)).profile;
     changed_ = true;
-    done_.push_back({key_text(wish), true, ""});
+    done_.push_back({key_text(wish), true, "", replaced_value(before, source, wish)});
     return {};
   }
 
@@ -166,6 +221,7 @@ class Allowance {
   std::string text_;
   std::vector<Done> done_;
   bool changed_ = false;
+  bool copy_ = false;
 };
 
 Result<std::string> create(const ProfileOptions& options) {
@@ -181,7 +237,8 @@ Result<std::string> create(const ProfileOptions& options) {
   }
   const std::string path = directory + "/" + options.name + ".toml";
   const std::string text = new_profile_text(wanted);
-  TRY(store.rehearse(path, text));
+  const sandbox::Profile outcome = TRY(store.rehearse(path, text)).profile;
+  TRY(check_resolves(outcome));
   TRY(write_profile_file(path, text, FileFate::kNew));
   return path;
 }
@@ -233,6 +290,7 @@ int fail_with(const ProfileOptions& options, const Error& error) {
 int create_profile(const ProfileOptions& options) {
   const auto path = create(options);
   if (!path) return fail_with(options, path.error());
+  warn_of_secrets(options.wishes);
   if (options.json) {
     print_json({{"path", *path}});
   } else {
@@ -288,6 +346,7 @@ int allow_in_profile(const ProfileOptions& options) {
   }
   Allowance allowance(options);
   if (const auto done = allowance.allow(); !done) return fail_with(options, done.error());
+  if (allowance.changed()) warn_of_secrets(options.wishes);
   if (options.json) {
     Json list = Json::array();
     for (const Done& each : allowance.done()) {
@@ -299,9 +358,17 @@ int allow_in_profile(const ProfileOptions& options) {
         {{"path", allowance.path()}, {"changed", allowance.changed()}, {"rules", std::move(list)}});
     return 0;
   }
+  if (allowance.made_copy()) {
+    std::printf("made %s, your own %s: profiles of yours that extend %s get it too\n",
+                text::one_line(allowance.path()).c_str(), options.name.c_str(),
+                options.name.c_str());
+  }
   for (const Done& each : allowance.done()) {
     const std::string line = text::one_line(each.text);
-    if (each.added) {
+    if (!each.replaced.empty()) {
+      std::printf("%s: replaced %s\n", text::one_line(allowance.path()).c_str(),
+                  text::one_line(each.replaced).c_str());
+    } else if (each.added) {
       std::printf("%s: added %s\n", text::one_line(allowance.path()).c_str(), line.c_str());
     } else {
       std::printf("nothing to do: %s is there (%s)\n", line.c_str(), each.at.c_str());

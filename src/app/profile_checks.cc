@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <vector>
 
 #include "app/policy_options.h"
 #include "app/profile_options.h"
+#include "base/text.h"
 #include "sandbox/host_probe.h"
 #include "sandbox/profile_store.h"
 #include "tools/full_receipt.h"
@@ -19,6 +21,8 @@ using mcp::Json;
 using sandbox::ProfileStore;
 using settings::Diagnostic;
 
+constexpr const char* kProjectFile = ".mayfly/profile.toml";
+
 // What was found out about one profile.
 struct Finding {
   std::string profile;  // as it was named
@@ -26,6 +30,7 @@ struct Finding {
   std::size_t left_out = 0;
   std::vector<Error> errors;  // that stand at no place of a file
   bool failed = false;
+  std::vector<std::string> narrows;  // a workspace's own file: the profiles it was held against
 };
 
 // The directory that a call without --workspace would work in.
@@ -56,14 +61,37 @@ class Checker {
     return out;
   }
 
-  Finding check_project(const std::string& path) const {
+  // A workspace's own file, against each of the profiles that it may only narrow.
+  Finding check_project(const std::string& path, const std::vector<std::string>& bases) const {
     Finding out;
     out.profile = path;
+    const std::string workspace =
+        std::filesystem::absolute(path).lexically_normal().parent_path().parent_path().string();
     std::vector<settings::FileMark> marks;
-    const auto loaded = sandbox::load_project_profile(workspace_, marks);
-    if (!loaded) out.errors.push_back(loaded.error());
-    out.failed = !loaded;
+    const auto project = sandbox::load_project_profile(workspace, marks);
+    if (!project) {
+      out.errors.push_back(project.error());
+    } else if (!project->has_value()) {
+      out.errors.push_back(
+          input_error(ErrorCode::kInvalidConfiguration, "file", path, "is not there", ""));
+    }
+    for (const std::string& base : bases) {
+      if (!out.errors.empty()) break;
+      const auto loaded = store_.load(base);
+      if (!loaded) {
+        out.errors.push_back(loaded.error());
+        break;
+      }
+      const auto policy = resolve_here(loaded->profile, *project, workspace);
+      if (!policy) out.errors.push_back(policy.error());
+    }
+    out.narrows = bases;
+    out.failed = !out.errors.empty();
     return out;
+  }
+
+  static bool is_project_file(const std::string& name) {
+    return name == kProjectFile || name.ends_with(std::string("/") + kProjectFile);
   }
 
   // What is checked if nothing is named.
@@ -83,7 +111,7 @@ class Checker {
 
   std::string project_file() const {
     if (workspace_.empty()) return "";
-    const std::string path = workspace_ + "/.mayfly/profile.toml";
+    const std::string path = workspace_ + "/" + kProjectFile;
     return settings::mark_of(path).there ? path : "";
   }
 
@@ -115,11 +143,21 @@ void print(const Finding& finding) {
     const bool of_a_file = error.code == ErrorCode::kInvalidConfiguration && error.field.empty();
     if (of_a_file) {
       std::printf("%s\n", error.message.c_str());
+    } else if (error.code == ErrorCode::kWideningRefused) {
+      for (const std::string& line : text::split(error.message, '\n')) {
+        std::printf("%s\n", text::one_line(line).c_str());
+      }
+      std::printf("%s: error: E2003 would permit more. Remedy: %s\n", finding.profile.c_str(),
+                  error.remedy.c_str());
     } else {
       std::printf("%s: error: %s\n", finding.profile.c_str(), describe(error).c_str());
     }
   }
-  if (!finding.failed) std::printf("%s: good\n", finding.profile.c_str());
+  if (finding.failed) return;
+  std::printf("%s: good%s\n", finding.profile.c_str(),
+              finding.narrows.empty()
+                  ? ""
+                  : (": it only narrows " + text::join(finding.narrows, ", ")).c_str());
 }
 
 Json finding_json(const Finding& finding) {
@@ -148,11 +186,19 @@ Json finding_json(const Finding& finding) {
 int check_profiles(const ProfileOptions& options) {
   const Checker checker(options.host);
   std::vector<Finding> findings;
-  for (const std::string& name : options.names) findings.push_back(checker.check(name));
+  std::vector<std::string> bases;
+  for (const std::string& name : options.names) {
+    if (!Checker::is_project_file(name)) bases.push_back(name);
+  }
+  if (bases.empty()) bases.emplace_back("default");
+  for (const std::string& name : options.names) {
+    findings.push_back(Checker::is_project_file(name) ? checker.check_project(name, bases)
+                                                      : checker.check(name));
+  }
   if (options.names.empty()) {
     for (const std::string& file : checker.all_files()) findings.push_back(checker.check(file));
     const std::string project = checker.project_file();
-    if (!project.empty()) findings.push_back(checker.check_project(project));
+    if (!project.empty()) findings.push_back(checker.check_project(project, bases));
     if (findings.empty() && !options.json) {
       std::printf("there are no profiles but those that ship\n");
     }

@@ -7,6 +7,7 @@
 #include "app/policy_options.h"
 #include "app/profile_options.h"
 #include "base/text.h"
+#include "sandbox/narrowed_profile.h"
 #include "settings/document.h"
 
 namespace mayfly::app {
@@ -14,29 +15,35 @@ namespace {
 
 // An option of `create` and `allow` that is one key of a profile.
 struct WishOption {
-  const char* option;
+  const char* option;  // the first name is what errors call it
   const char* table;
   const char* key;
   const char* value;  // how help calls it
   const char* help;
-  bool number = false;  // written without quotes
+  bool number = false;    // written without quotes
+  const char* unit = "";  // of a number that is given without one
 };
 constexpr WishOption kWishOptions[] = {
     {"--read", "filesystem", "read", "PATH", "host path that is visible, read-only"},
     {"--write", "filesystem", "write", "PATH", "host path that commands may change"},
-    {"--host", "network", "allow", "HOST", "host to reach, as in registry.npmjs.org:443"},
+    {"--hide", "filesystem", "hide", "PATH", "path or pattern that looks empty inside"},
+    {"--deny", "filesystem", "deny", "PATH", "path or pattern that nothing inside can open"},
+    {"--host,--net", "network", "allow", "HOST", "host to reach, as in registry.npmjs.org:443"},
     {"--memory", "limits", "memory", "SIZE", "memory of one call: 512M, 4G, 50%, auto"},
     {"--timeout", "limits", "wall", "TIME", "how long one call may take: 30s, 10m, 1h30m"},
+    {"--timeout-ms", "limits", "wall", "N", "the same in milliseconds", false, "ms"},
     {"--job-timeout", "limits", "job_wall", "TIME", "the same for a call that became a job"},
     {"--cpu", "limits", "cpu", "TIME", "CPU time of one call"},
     {"--cpu-share", "limits", "cpu_share", "SHARE", "share of CPU: 50%, 200%"},
-    {"--processes", "limits", "processes", "N", "processes and threads of one call", true},
+    {"--processes,--pids", "limits", "processes", "N", "processes and threads of one call", true},
     {"--open-files", "limits", "open_files", "N", "open files of one process", true},
-    {"--file", "limits", "file", "SIZE", "size of one file"},
+    {"--file,--file-size", "limits", "file", "SIZE", "size of one file"},
     {"--disk", "limits", "disk", "SIZE", "what one call may write"},
     {"--io", "limits", "io", "SIZE", "disk bandwidth, a second"},
     {"--tmp", "limits", "tmp", "SIZE", "size of /tmp"},
     {"--shm", "limits", "shm", "SIZE", "size of /dev/shm"},
+    {"--pass", "environment", "pass", "NAME",
+     "variable of Mayfly's own that comes in, or PREFIX_*"},
     {"--output", "limits", "output", "SIZE", "stdout and stderr of one call"},
 };
 
@@ -48,8 +55,15 @@ bool is_number(const std::string& text) {
 
 sandbox::ProfileWish wish_of(const WishOption& option, const std::string& given) {
   // What is no number goes in quotes, and the parser says what is wrong with it.
-  const std::string value = option.number && is_number(given) ? given : settings::quoted(given);
-  return {option.option, option.table, option.key, "", value, ""};
+  const std::string value = option.number && is_number(given)
+                                ? given
+                                : settings::quoted(is_number(given) ? given + option.unit : given);
+  // No host: as `mayfly run --net none` has it.
+  if (option.table == std::string_view("network") && given == "none") {
+    return {"--net", "network", "mode", "", value, ""};
+  }
+  const std::string names = option.option;
+  return {names.substr(0, names.find(',')), option.table, option.key, "", value, ""};
 }
 
 // NAME passes Mayfly's own variable, NAME=VALUE sets one.
@@ -137,6 +151,12 @@ void add_options(const std::string& name, CLI::App& command, ProfileOptions& opt
   if (name == "explain") {
     command.add_option("--workspace", options.workspace, "directory that calls would work in")
         ->option_text("DIR");
+    command.add_flag("--no-project", options.no_project,
+                     "without the workspace's own .mayfly/profile.toml, which narrows the profile");
+    command.footer(
+        "Ends with 0 if all that is asked about is permitted, 3 if something is refused or is not\n"
+        "the host's, 1 if an input is wrong. PATH may start with ${workspace}, ${home}, ${tmp}, "
+        "~.");
     add_repeatable(command, "--path", options.paths, "PATH", "may a command read or change it?");
     add_repeatable(command, "--host", options.hosts, "HOST", "may a command reach it?");
     add_repeatable(command, "--syscall", options.syscalls, "NAME", "may a command make it?");
@@ -157,6 +177,12 @@ void add_options(const std::string& name, CLI::App& command, ProfileOptions& opt
   refuse_empty_values(command);
 }
 
+Result<sandbox::Host> host_with(const std::string& workspace) {
+  PolicyOptions options;
+  if (!workspace.empty()) options.workspaces.push_back(workspace);
+  return this_host(options);
+}
+
 }  // namespace
 
 sandbox::ProfileStore profile_store() {
@@ -165,9 +191,24 @@ sandbox::ProfileStore profile_store() {
 
 Result<sandbox::Policy> resolve_here(const sandbox::Profile& profile,
                                      const std::string& workspace) {
-  PolicyOptions options;
-  if (!workspace.empty()) options.workspaces.push_back(workspace);
-  return sandbox::resolve(profile, TRY(this_host(options)));
+  return sandbox::resolve(profile, TRY(host_with(workspace)));
+}
+
+Result<sandbox::Policy> resolve_here(const sandbox::Profile& profile,
+                                     const std::optional<sandbox::Profile>& narrower,
+                                     const std::string& workspace) {
+  if (!narrower) return resolve_here(profile, workspace);
+  return sandbox::resolve_narrowed(profile, {*narrower}, TRY(host_with(workspace)));
+}
+
+Result<std::optional<sandbox::Profile>> project_profile(const std::string& workspace) {
+  const auto host = host_with(workspace);
+  // Of a workspace that cannot be one, resolving says so.
+  if (!host) return std::optional<sandbox::Profile>();
+  const auto opened = sandbox::open_workspace(host->workspaces.front(), host->user);
+  if (!opened) return std::optional<sandbox::Profile>();
+  std::vector<settings::FileMark> marks;
+  return sandbox::load_project_profile(opened->path, marks);
 }
 
 int say_error(const Error& error) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ struct ProfileOptions {
   std::vector<std::string> paths;
   std::vector<std::string> hosts;
   std::vector<std::string> syscalls;
+  bool no_project = false;
 
   // create, delete
   std::string extends;
@@ -38,6 +40,13 @@ struct ProfileOptions {
 sandbox::ProfileStore profile_store();
 // What `profile` comes to here; an empty `workspace` is the default one.
 Result<sandbox::Policy> resolve_here(const sandbox::Profile& profile, const std::string& workspace);
+// The same for a profile that `narrower`, if there is one, may only narrow.
+Result<sandbox::Policy> resolve_here(const sandbox::Profile& profile,
+                                     const std::optional<sandbox::Profile>& narrower,
+                                     const std::string& workspace);
+// The .mayfly/profile.toml of `workspace`, or of the default one if that is empty. E1001 for what
+// is wrong in it.
+Result<std::optional<sandbox::Profile>> project_profile(const std::string& workspace);
 
 // On stderr: what is wrong in a file a line each, anything else as `describe` has it. Returns 1.
 int say_error(const Error& error);

@@ -7,6 +7,7 @@
 #include "app/profile_options.h"
 #include "base/text.h"
 #include "sandbox/explain.h"
+#include "sandbox/narrowed_profile.h"
 #include "sandbox/profile_defaults.h"
 #include "sandbox/profile_diff.h"
 #include "sandbox/profile_format.h"
@@ -58,6 +59,11 @@ Listed look_at(const ProfileStore& store, const std::string& name) {
   return out;
 }
 
+// What is wrong in a file has its place in front, anything else is said whole.
+std::string broken_text(const Error& error) {
+  return error.field.empty() ? first_line(error.message) : describe(error);
+}
+
 void print_listed(const std::string& name, const Listed& listed, std::size_t width) {
   std::printf("%-*s  %s\n", static_cast<int>(width), name.c_str(),
               text::one_line(place_name(listed.places.front())).c_str());
@@ -68,7 +74,7 @@ void print_listed(const std::string& name, const Listed& listed, std::size_t wid
   }
   if (listed.error) {
     std::printf("%sBROKEN: %s\n", margin.c_str(),
-                text::one_line(first_line(listed.error->message)).c_str());
+                text::one_line(broken_text(*listed.error)).c_str());
   } else if (!listed.description.empty()) {
     std::printf("%s%s\n", margin.c_str(), text::one_line(listed.description).c_str());
   }
@@ -108,11 +114,35 @@ void print_changes(const std::string& title, const std::vector<ProfileChange>& c
   for (const ProfileChange& change : changes) std::printf("  %s\n", to_string(change).c_str());
 }
 
+// A profile, and what it comes to with the workspace's own file.
+struct Seen {
+  sandbox::Profile profile;
+  Result<sandbox::Policy> policy;
+  std::string project;  // the workspace's file, if there is one
+};
+
+Result<Seen> look_here(const ProfileOptions& options) {
+  const sandbox::Profile named = TRY(profile_store().load(options.name)).profile;
+  std::optional<sandbox::Profile> project;
+  if (!options.no_project) project = TRY(project_profile(options.workspace));
+  auto policy = resolve_here(named, project, options.workspace);
+  if (!project || !policy) return Seen{named, std::move(policy), ""};
+  return Seen{TRY(sandbox::narrowed(named, *project)), std::move(policy),
+              settings::to_string(project->at)};
+}
+
+std::string project_sentence(const Seen& seen) {
+  return "with " + text::one_line(seen.project) + ", which narrows it";
+}
+
+Json project_json(const Seen& seen) { return seen.project.empty() ? Json() : Json(seen.project); }
+
 Result<std::vector<PolicyAnswer>> answers(const ProfileOptions& options,
                                           const sandbox::Profile& profile,
                                           const sandbox::Policy& policy) {
   std::vector<PolicyAnswer> out;
-  for (const std::string& path : options.paths) out.push_back(TRY(about_path(policy, path)));
+  for (const std::string& path : options.paths)
+    out.push_back(TRY(about_path(policy, profile, path)));
   const settings::Location mode_at = profile.network ? profile.network->at : settings::Location{};
   for (const std::string& host : options.hosts) {
     out.push_back(TRY(about_host(policy, mode_at, host)));
@@ -121,11 +151,13 @@ Result<std::vector<PolicyAnswer>> answers(const ProfileOptions& options,
   return out;
 }
 
-int print_answers(const ProfileOptions& options, const sandbox::Profile& profile) {
-  const auto policy = resolve_here(profile, options.workspace);
-  if (!policy) return say_error(policy.error());
-  const auto found = answers(options, profile, *policy);
+int print_answers(const ProfileOptions& options, const Seen& seen) {
+  if (!seen.policy) return say_error(seen.policy.error());
+  const auto found = answers(options, seen.profile, *seen.policy);
   if (!found) return say_error(found.error());
+  if (!options.json && !seen.project.empty()) {
+    std::printf("%s %s:\n", seen.profile.name.c_str(), project_sentence(seen).c_str());
+  }
   bool all = true;
   Json list = Json::array();
   for (const PolicyAnswer& answer : *found) {
@@ -137,7 +169,11 @@ int print_answers(const ProfileOptions& options, const sandbox::Profile& profile
                     {"reason", answer.reason},
                     {"at", answer.place.empty() ? Json() : Json(answer.place)}});
   }
-  if (options.json) print_json({{"profile", profile.name}, {"answers", std::move(list)}});
+  if (options.json) {
+    print_json({{"profile", seen.profile.name},
+                {"project", project_json(seen)},
+                {"answers", std::move(list)}});
+  }
   return all ? 0 : kRefused;
 }
 
@@ -200,20 +236,25 @@ int show_profile(const ProfileOptions& options) {
 }
 
 int explain_profile(const ProfileOptions& options) {
-  const auto loaded = profile_store().load(options.name);
-  if (!loaded) return say_error(loaded.error());
-  const sandbox::Profile& profile = loaded->profile;
+  const auto seen = look_here(options);
+  if (!seen) return say_error(seen.error());
   if (!options.paths.empty() || !options.hosts.empty() || !options.syscalls.empty()) {
-    return print_answers(options, profile);
+    return print_answers(options, *seen);
   }
-  const auto policy = resolve_here(profile, options.workspace);
-  auto explanation = explain(profile, policy ? &*policy : nullptr);
+  const auto& policy = seen->policy;
+  auto explanation = explain(seen->profile, policy ? &*policy : nullptr);
+  if (!seen->project.empty()) {
+    explanation.prose.insert(explanation.prose.begin(),
+                             "This is it " + project_sentence(*seen) + ".");
+  }
   if (!policy) {
     explanation.prose.push_back(
         "In this directory no command would be started: " + describe(policy.error()) + ".");
   }
   if (options.json) {
-    print_json(explanation_json(explanation));
+    Json all = explanation_json(explanation);
+    all["project"] = project_json(*seen);
+    print_json(all);
   } else {
     std::printf("%s", to_text(explanation).c_str());
   }

@@ -37,11 +37,11 @@ class Checker {
     check_programs();
     for (const auto& rule : profile_.paths) {
       if (!is_operators(rule)) continue;
-      if (gives(rule.value.access)) check_there(rule.value.path, rule.at);
+      check_there(rule.value, rule.at);
       check_idle(rule);
     }
     for (const auto& bind : profile_.binds) {
-      if (is_operators(bind)) check_there(bind.value.source, bind.at);
+      if (is_operators(bind)) check_there({PathAccess::kRead, bind.value.source}, bind.at);
     }
     check_network();
     check_syscalls();
@@ -54,12 +54,20 @@ class Checker {
                       "start from another profile: extends = \"default\"");
   }
 
-  void check_there(const std::string& path, const settings::Location& at) {
+  void check_there(const PathRule& rule, const settings::Location& at) {
+    const std::string& path = rule.path;
     const std::string real = expanded(path);
+    // A pattern is meant for what may come.
+    if (!gives(rule.access) && is_pattern(real)) return;
     struct stat info {};
     const bool there =
         is_pattern(real) ? !find_matches(real).empty() : ::lstat(real.c_str(), &info) == 0;
     if (there) return;
+    if (!gives(rule.access)) {
+      diagnostics_.warn(at, path, "is not there now",
+                        "it is covered whenever it is there when a call starts");
+      return;
+    }
     diagnostics_.warn(at, path, "is not on this host", "the rule waits until it is");
   }
 
@@ -116,6 +124,10 @@ class Checker {
   }
 
   void check_syscalls() {
+    if (profile_.syscalls_allow.empty() && profile_.syscalls_danger_allow.empty()) {
+      diagnostics_.warn(profile_.at, "", "allows no system calls, without which no program can run",
+                        "say syscalls.allow, or start from another profile: extends = \"default\"");
+    }
     for (const auto& rule : profile_.syscalls_allow) {
       if (!is_operators(rule)) continue;
       for (const auto& deny : profile_.syscalls_deny) {

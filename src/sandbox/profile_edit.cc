@@ -208,6 +208,20 @@ std::optional<settings::Location> said_already(const Profile& profile, const Pro
   return std::nullopt;
 }
 
+std::string replaced_value(const std::string& text, std::shared_ptr<const settings::Source> source,
+                           const ProfileWish& wish) {
+  const auto* field = field_of(wish);
+  Diagnostics ignored;
+  const auto before = parse_profile(text, "profile", std::move(source), ignored);
+  if (field == nullptr || field->shape == Shape::kList || !before) return "";
+  const std::string front = wish.name.empty() ? "" : wish.name + " = ";
+  for (const auto& part : field->parts(*before)) {
+    if (!part.value.starts_with(front)) continue;
+    return wish.table + "." + wish.key + " " + part.value + " by " + wish.value;
+  }
+  return "";
+}
+
 Result<std::string> with_wish(const std::string& text,
                               std::shared_ptr<const settings::Source> source,
                               const ProfileWish& wish) {

@@ -37,6 +37,11 @@ Result<std::string> with_wish(const std::string& text,
                               std::shared_ptr<const settings::Source> source,
                               const ProfileWish& wish);
 
+// `limits.memory "3G" by "2G"`: what `text` says of a key or an entry that the wish puts something
+// else in place of. Empty if there is nothing of it yet, and for lists, which only grow.
+std::string replaced_value(const std::string& text, std::shared_ptr<const settings::Source> source,
+                           const ProfileWish& wish);
+
 // The text of a new profile for a person to go on with: what is wished, and for each table an
 // example in a comment.
 struct NewProfile {

@@ -49,6 +49,24 @@ std::string value_of(const std::vector<ProfileWish>& wishes, const Prompt& promp
   return list ? "[" + text::join(values, ", ") + "]" : values.back();
 }
 
+// What is wished for keys of `table` that have no prompt.
+std::string unprompted(const std::vector<ProfileWish>& wishes, const std::string& table) {
+  std::string out;
+  std::vector<std::string> done;
+  for (const ProfileWish& wish : wishes) {
+    const auto is_prompted = [&](const Prompt& prompt) { return is_about(wish, prompt); };
+    if (wish.table != table || std::any_of(std::begin(kPrompts), std::end(kPrompts), is_prompted)) {
+      continue;
+    }
+    if (std::find(done.begin(), done.end(), wish.key) != done.end()) continue;
+    done.push_back(wish.key);
+    const bool list = wish.table == "filesystem";  // the others without a prompt are limits
+    const Prompt one{wish.table.c_str(), wish.key.c_str(), "", list ? "[]" : ""};
+    out += wish.key + " = " + value_of(wishes, one) + "\n";
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string new_profile_text(const NewProfile& profile) {
@@ -64,8 +82,10 @@ std::string new_profile_text(const NewProfile& profile) {
            ? "# description = \"For ...: stops ...\"\n"
            : "description = " + settings::quoted(profile.description) + "\n");
   std::string table;
+  const auto add_rest = [&] { out += unprompted(profile.wishes, table); };
   for (const Prompt& prompt : kPrompts) {
     if (table != prompt.table) {
+      add_rest();
       table = prompt.table;
       out += "\n[" + table + "]\n";
     }
@@ -74,6 +94,7 @@ std::string new_profile_text(const NewProfile& profile) {
     out += value.empty() ? std::string("# ") + prompt.key + " = " + prompt.example + "\n"
                          : std::string(prompt.key) + " = " + value + "\n";
   }
+  add_rest();
   return out;
 }
 

@@ -6,7 +6,9 @@
 #include "base/text.h"
 #include "sandbox/network_rules.h"
 #include "sandbox/path_access.h"
+#include "sandbox/path_rules.h"
 #include "sandbox/syscall_policy.h"
+#include "sandbox/workspace.h"
 
 namespace mayfly::sandbox {
 namespace {
@@ -31,8 +33,9 @@ std::string quote_rule(const Policy& policy, const std::string& rule, const std:
   return text.empty() ? key : key + " \"" + text::one_line(text) + "\"";
 }
 
-const char* verdict_of(Effective access) {
-  switch (access) {
+const char* verdict_of(const PathAnswer& found, bool permitted) {
+  if (found.by == PlacedBy::kCache) return "read and write in the workspace's own cache";
+  switch (found.access) {
     case Effective::kAbsent:
       return "absent";
     case Effective::kHidden:
@@ -44,12 +47,61 @@ const char* verdict_of(Effective access) {
     case Effective::kWrite:
       return "read and write";
     case Effective::kPrivate:
-      return "private to each call";
+      return permitted ? "private to each call" : "not the host's";
   }
   return "";
 }
 
-std::string reason_of(const Policy& policy, const PathAnswer& found) {
+Result<std::string> expanded(const Policy& policy, const std::string& path) {
+  const std::pair<const char*, std::string> variables[] = {
+      {"${workspace}", policy.workspaces.front().path},
+      {"${home}", policy.identity.home},
+      {"${tmp}", "/tmp"},
+      {"~", policy.identity.home}};
+  for (const auto& [name, value] : variables) {
+    if (!path.starts_with(name)) continue;
+    const std::string rest = path.substr(std::string_view(name).size());
+    if (rest.empty() || rest.front() == '/') return value + rest;
+  }
+  if (path.find("${") != std::string::npos) {
+    return fail(input_error(ErrorCode::kInvalidConfiguration, "--path", path,
+                            "has a variable that does not exist, or not in front",
+                            "use ${workspace}, ${home} or ${tmp}, with / after it"));
+  }
+  return path.front() == '/' ? path : policy.workspaces.front().path + "/" + path;
+}
+
+// A private place itself can be used. What is asked about below it is the host's, and not there;
+// but the scratch directory is the caller's own.
+bool is_permitted(const PathAnswer& found, const std::string& path) {
+  if (found.access == Effective::kPrivate) {
+    return found.place == kScratchPath || path == found.place;
+  }
+  return found.access == Effective::kRead || found.access == Effective::kWrite;
+}
+
+// A rule that would show `path` if the host had what it names.
+const settings::Located<PathRule>* waiting_rule(const Policy& policy, const Profile& profile,
+                                                const std::string& path) {
+  const settings::Located<PathRule>* best = nullptr;
+  for (const auto& rule : profile.paths) {
+    const PathAccess access = rule.value.access;
+    if (access != PathAccess::kRead && access != PathAccess::kWrite) continue;
+    const auto shown = expanded(policy, rule.value.path);
+    if (!shown) continue;
+    const bool about = is_pattern(*shown) ? matches(*shown, path) : is_within(path, *shown);
+    if (!about) continue;
+    if (best == nullptr || rule.value.path.size() >= best->value.path.size()) best = &rule;
+  }
+  return best;
+}
+
+std::string reason_of(const Policy& policy, const PathAnswer& found, bool permitted) {
+  if (found.access == Effective::kPrivate && !permitted) {
+    const bool home = found.place == policy.identity.home;
+    return "it lies in " + (home ? "the home" : text::one_line(found.place)) +
+           " of the call, which is empty at its start";
+  }
   if (found.rule == "sandbox") return "every sandbox has its own";
   if (found.rule.empty()) return no_rule(policy, "shows");
   return quote_rule(policy, found.rule, found.place);
@@ -62,23 +114,33 @@ std::string to_string(const PolicyAnswer& answer) {
   return answer.place.empty() ? out : out + " (" + answer.place + ")";
 }
 
-Result<PolicyAnswer> about_path(const Policy& policy, const std::string& path) {
+Result<PolicyAnswer> about_path(const Policy& policy, const Profile& profile,
+                                const std::string& path) {
   if (path.empty() || path.find('\0') != std::string::npos) {
     return fail(input_error(ErrorCode::kInvalidConfiguration, "--path", path, "is no path",
                             "give one like /usr/bin/ls"));
   }
-  const std::string whole =
-      path.front() == '/' ? path : policy.workspaces.front().path + "/" + path;
+  const std::string whole = TRY(expanded(policy, path));
   std::string normal = std::filesystem::path(whole).lexically_normal().string();
   while (normal.size() > 1 && normal.back() == '/') normal.pop_back();
   const PathAnswer found = look_up(policy, normal);
   PolicyAnswer answer;
   answer.subject = text::one_line(normal);
-  answer.verdict = verdict_of(found.access);
-  answer.permitted = found.access == Effective::kRead || found.access == Effective::kWrite ||
-                     found.access == Effective::kPrivate;
-  answer.reason =
-      found.access == Effective::kAbsent ? no_rule(policy, "shows") : reason_of(policy, found);
+  answer.permitted = is_permitted(found, normal);
+  answer.verdict = verdict_of(found, answer.permitted);
+  const bool not_shown = found.access == Effective::kAbsent ||
+                         (found.access == Effective::kPrivate && !answer.permitted);
+  const auto* waiting = not_shown ? waiting_rule(policy, profile, normal) : nullptr;
+  if (waiting != nullptr) {
+    answer.verdict = "absent";
+    answer.reason = "it is not on this host; filesystem." +
+                    std::string(to_string(waiting->value.access)) + " \"" +
+                    text::one_line(waiting->value.path) + "\" would show it";
+    answer.place = place_of(waiting->at);
+    return answer;
+  }
+  answer.reason = found.access == Effective::kAbsent ? no_rule(policy, "shows")
+                                                     : reason_of(policy, found, answer.permitted);
   if (found.at.source != nullptr) answer.place = place_of(found.at);
   return answer;
 }

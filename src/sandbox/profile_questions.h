@@ -4,6 +4,7 @@
 
 #include "base/result.h"
 #include "sandbox/policy.h"
+#include "sandbox/profile.h"
 
 // "May a command …?", each answered by the rule that decides it.
 namespace mayfly::sandbox {
@@ -18,8 +19,12 @@ struct PolicyAnswer {
 // "/usr/bin/ls: read-only: filesystem.read "/usr" (default (shipped):14:3)".
 std::string to_string(const PolicyAnswer& answer);
 
-// `path` is absolute, or relative to the first workspace. E1001 if it can be no path.
-Result<PolicyAnswer> about_path(const Policy& policy, const std::string& path);
+// `path` is absolute, or relative to the first workspace, or starts with ${workspace}, ${home},
+// ${tmp} or ~ (the home of the call). Permitted if a command can read what is there; what a call
+// only has a private place for is not the host's, and refused. `profile` is what `policy` was
+// resolved from. E1001 if it can be no path.
+Result<PolicyAnswer> about_path(const Policy& policy, const Profile& profile,
+                                const std::string& path);
 // "example.org", "https://example.org:8443", "10.0.0.1:80". E1001 if it is no destination.
 // `mode_at` is where the profile says its network.mode.
 Result<PolicyAnswer> about_host(const Policy& policy, const settings::Location& mode_at,

@@ -35,6 +35,11 @@ bool is_path(const std::string& name) {
   return name.find('/') != std::string::npos || name.ends_with(kSuffix);
 }
 
+bool is_link(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::is_symlink(std::filesystem::symlink_status(path, ignored));
+}
+
 std::string stem(const std::string& path) { return std::filesystem::path(path).stem().string(); }
 
 const std::string_view* shipped_text(const std::string& name) {
@@ -92,7 +97,10 @@ class Loader {
                         std::make_shared<Source>(Source{places[i], Trust::kOperator}), {i, i + 1},
                         from);
       }
-      if (!out_.marks.back().there) continue;
+      if (!out_.marks.back().there) {
+        if (is_link(places[i])) return leads_nowhere(places[i], from);
+        continue;
+      }
       return add_file_at(places[i], name, {i, i + 1}, from);
     }
     return unknown(name, from);
@@ -149,6 +157,17 @@ class Loader {
     merge_profile(out_.profile, *layer, diagnostics_);
     out_.profile.at = layer->at;
     out_.profile.extends = layer->extends;
+    return {};
+  }
+
+  // Passed over, what is behind it would hold in its place, and might permit more.
+  Status leads_nowhere(const std::string& path, const Location& from) {
+    const std::string why = "is a link that leads nowhere";
+    const std::string remedy = "put back what it led to, or take the link away";
+    if (from.source == nullptr) {
+      return fail(input_error(ErrorCode::kInvalidConfiguration, "file", path, why, remedy));
+    }
+    diagnostics_.error(from, path, why, remedy);
     return {};
   }
 
@@ -257,7 +276,8 @@ std::vector<ProfileStore::Place> ProfileStore::find(const std::string& name) con
   std::vector<Place> out;
   for (const std::string& directory : {places_.user, places_.system}) {
     const std::string path = directory + "/" + name + kSuffix;
-    if (!directory.empty() && settings::mark_of(path).there) out.push_back({name, path});
+    if (directory.empty()) continue;
+    if (settings::mark_of(path).there || is_link(path)) out.push_back({name, path});
   }
   if (shipped_text(name) != nullptr) out.push_back({name, ""});
   return out;

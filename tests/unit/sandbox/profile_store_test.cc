@@ -220,6 +220,15 @@ TEST_CASE("marks show each change of what was read, and of what was not there") 
   CHECK(changed(loaded->marks));
 }
 
+TEST_CASE("a link that leads nowhere is an error, and what is behind it does not hold instead") {
+  const Places places;
+  fs::create_symlink("nowhere.toml", places.path + "/user/default.toml");
+  CHECK_THAT(places.error("default"), test::contains("leads nowhere"));
+  CHECK(places.store().find("default").size() == 2);
+  fs::remove(places.path + "/user/default.toml");
+  CHECK(places.load("default").name == "default");
+}
+
 TEST_CASE("a list has each name once, and finding one shows what it shadows") {
   const Places places;
   places.write("user/mine.toml", "");

@@ -129,7 +129,9 @@ TEST_CASE("an explanation says loudly what weakens the sandbox") {
 TEST_CASE("rules to no purpose are warned of, good ones are not") {
   const auto warnings = [](const std::string& text) {
     settings::Diagnostics found;
-    warn_of_idle_rules(parsed(text), "/home/u", "/w", found);
+    Profile profile = parsed("[syscalls]\nallow = [\"@files\"]\n");
+    merge_profile(profile, parsed(text), found);
+    warn_of_idle_rules(profile, "/home/u", "/w", found);
     CHECK_FALSE(found.failed());
     std::string out;
     for (const auto& each : found.all()) out += to_string(each) + "\n";
@@ -141,6 +143,8 @@ TEST_CASE("rules to no purpose are warned of, good ones are not") {
   CHECK_THAT(warnings(usr + ", \"/usr/share\"]\n"),
              test::contains("there already by read \"/usr\""));
   CHECK_THAT(warnings(usr + ", \"/not/here\"]\n"), test::contains("is not on this host"));
+  CHECK_THAT(warnings(usr + "]\ndeny = [\"/not/here\"]\n"), test::contains("is not there now"));
+  CHECK(warnings(usr + "]\ndeny = [\"/not/*.here\"]\n").empty());
   // Below what is hidden a rule shows again.
   CHECK(warnings(usr + ", \"/usr/share/doc\"]\nhide = [\"/usr/share\"]\n").empty());
   CHECK_THAT(warnings(usr + "]\n[network]\nallow = [\"example.org\"]\n"),
@@ -149,9 +153,20 @@ TEST_CASE("rules to no purpose are warned of, good ones are not") {
              test::contains("is denied by \"@tracing\""));
 }
 
+TEST_CASE("a profile without system calls is warned of, since no program can run") {
+  const auto warned = [](const std::string& text) {
+    settings::Diagnostics found;
+    warn_of_idle_rules(parsed("[filesystem]\nread = [\"/usr\"]\n" + text), "/home/u", "/w", found);
+    return !found.all().empty();
+  };
+  CHECK(warned(""));
+  CHECK_FALSE(warned("[syscalls]\nallow = [\"@files\"]\n"));
+}
+
 TEST_CASE("a rule that a later file denies from above is gone") {
   settings::Diagnostics found;
-  Profile profile = parsed("[filesystem]\nread = [\"/usr\", \"/usr/share/doc\"]\n");
+  Profile profile = parsed(
+      "[syscalls]\nallow = [\"@files\"]\n[filesystem]\nread = [\"/usr\", \"/usr/share/doc\"]\n");
   merge_profile(profile, parsed("[filesystem]\ndeny = [\"/usr/share\"]\n"), found);
   warn_of_idle_rules(profile, "/home/u", "/w", found);
   CHECK(found.all().empty());
