@@ -35,7 +35,7 @@ def check_configuration(content):
         file = pathlib.Path(top) / "mayfly.toml"
         for text, code in ((content, 0), (content.replace("wait", "wiat"), 1)):
             file.write_text(text)
-            done = run(["config", "check", str(file)], top, top)
+            done = run(["config", "check", str(file)], pathlib.Path(top), top)
             if done.returncode != code:
                 sys.exit(f"mayfly config check: {done.returncode}, not {code}: {done.stdout}{done.stderr}")
 

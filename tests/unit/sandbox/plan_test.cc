@@ -319,7 +319,7 @@ TEST_CASE("a call's variables replace the policy's and keep the others") {
   command.environment = {{"PATH", "/opt/bin"}, {"NEW", "1"}};
   const CallPlan plan = plan_call(small_policy(), command).value();
   CHECK(plan.path == "/opt/bin");
-  CHECK(plan.environment == std::vector<std::string>{"HOME=/home/alice", "PATH=/opt/bin", "NEW=1"});
+  CHECK(plan.environment == std::vector<std::string>{"HOME=/home/alice", "NEW=1", "PATH=/opt/bin"});
   CHECK(plan.cwd == "/home/alice/code");
 }
 
