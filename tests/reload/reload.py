@@ -291,7 +291,10 @@ def hostile(ground):
         file.symlink_to(file.name)
 
     def binary():
-        file.write_bytes(bytes(range(256)) * 16)
+        # In place it would be empty for a moment, and an empty profile is a good one.
+        new = file.with_name("new")
+        new.write_bytes(bytes(range(256)) * 16)
+        new.replace(file)
 
     for number, change in enumerate((fifo, directory, world_writable, large, device, endless, binary), 1):
         change()
