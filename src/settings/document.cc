@@ -9,8 +9,8 @@
 // compiler that are broken. What it checks behind them is an ordinary error.
 #undef NDEBUG
 #define TOML_ASSERT(condition) static_cast<void>(0)
-// Its tables of characters promise that none is looked up but those they were made for, and are asked
-// about every letter beyond ASCII (as in 3.3.0). What they do not know is none of the kind.
+// Its tables of characters promise that none is looked up but those they were made for, and are
+// asked about every letter beyond ASCII (as in 3.3.0). What they do not know is none of the kind.
 // clang-format off
 #if __has_include(<toml++/impl/preprocessor.h>)
 #include <toml++/impl/preprocessor.h>

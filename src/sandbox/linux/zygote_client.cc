@@ -18,7 +18,7 @@
 namespace mayfly::sandbox {
 namespace {
 
-constexpr std::size_t kMaxProgramBytes = 256U << 20;
+constexpr std::size_t kMaxProgramBytes = 1U << 30;  // with sanitizers it is large
 
 // This program as a sealed file in memory. What execs in a sandbox can reach its own /proc/self/exe
 // before the exec is done, and through it would reach the program's file on the host (CVE-2019-5736
