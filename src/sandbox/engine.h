@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -11,17 +13,38 @@
 #include "base/result.h"
 #include "sandbox/policy.h"
 #include "sandbox/report.h"
+#include "sandbox/task.h"
 
 namespace mayfly::sandbox {
 
-// A program to run. Nothing here can widen the policy that it runs under.
+// A pseudo-terminal of the sandbox's own: stdin, stdout and stderr are one device, so that the
+// call's output is one stream, `out`.
+struct Terminal {
+  std::uint16_t columns = 120;
+  std::uint16_t rows = 40;
+
+  bool operator==(const Terminal&) const = default;
+};
+
+// The descriptor at which a program has the notebook of its command.
+inline constexpr int kNotebookFd = 3;
+
+// The standard input of a call that keeps it open: at most this many bytes wait to be read.
+inline constexpr std::size_t kMostPendingInput = 1U << 20;
+
+// A program or a task to run. Nothing here can widen the policy that it runs under.
 struct Command {
   std::vector<std::string> argv;  // argv[0] is looked up on the sandbox's PATH unless it has a '/'
-  std::string cwd;                // absolute path inside; empty: the first workspace
+  std::string
+      task;  // instead of argv: a task (task.h); stdin_bytes is its request, `out` its answer
+  std::string cwd;  // absolute path inside; empty: the first workspace
   std::vector<std::pair<std::string, std::string>> environment;  // replaces names of the policy's
   std::optional<std::string> stdin_bytes;                        // absent: stdin is at end of file
-  OwnedFd stdin_pipe;  // instead of stdin_bytes: a pipe's read end that somebody feeds
-  Limits limits;       // the policy's, lowered
+  OwnedFd stdin_pipe;            // instead of stdin_bytes: a pipe's read end that somebody feeds
+  bool keep_stdin_open = false;  // after stdin_bytes, for Call::write_input
+  std::optional<Terminal> terminal;  // its input is open until Call::close_input
+  OwnedFd notebook;  // if valid, the program has it as descriptor kNotebookFd (a sealed-size memfd)
+  Limits limits;     // the policy's, lowered
   std::string caller;  // who asks: places are shared out fairly between callers
 };
 
@@ -32,6 +55,9 @@ struct CallObserver {
   // Once, after every process of the call is gone and its output is complete.
   std::function<void(Report)> on_finish;
 };
+
+// E5001: the call's input was not kept open, was closed, or the call has ended.
+Error input_not_open();
 
 // A call that was accepted. Thread-safe. Dropping it changes nothing: the call goes on.
 class Call {
@@ -47,6 +73,12 @@ class Call {
   virtual void cancel() = 0;
   // Sends TERM to the program's processes, and KILL after `grace`.
   virtual void terminate(milliseconds grace) = 0;
+  // Adds to the program's standard input. E5001 if the call did not keep it open, if it was closed,
+  // or has ended; E4001 if more than kMostPendingInput would wait. Taken whole or not at all.
+  virtual Status write_input(std::string bytes) = 0;
+  // End of file once everything added has been read; on a terminal that is its end-of-file
+  // character, which the program may have switched off.
+  virtual Status close_input() = 0;
   // The wall limit becomes the job's: the call outlives the request that started it.
   virtual void become_job() = 0;
 };
@@ -82,7 +114,8 @@ Result<std::unique_ptr<Prestart>> prestart();
 
 // The first thing that main calls: if this process is one of the sandbox's own helpers, does its
 // work and returns its exit code.
-std::optional<int> helper_main(int argc, char** argv);
+// `tasks` are those that a Command may name; the table must live as long as the process.
+std::optional<int> helper_main(int argc, char** argv, TaskTable tasks = {});
 
 // The engine for this platform. `early` may be null (tests); then it is started on first need.
 std::unique_ptr<Engine> make_engine(EngineOptions options, std::unique_ptr<Prestart> early);

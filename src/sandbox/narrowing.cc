@@ -22,7 +22,7 @@ using narrowing::has;
                                 capabilities, limits, accepts_watched, weakest_tier, requirements,
                                 observe] = policy;
   [[maybe_unused]] const auto& [allow, deny, danger_allow] = policy.syscalls;
-  [[maybe_unused]] const auto& [mode, reach, reach_not, hosts] = policy.network;
+  [[maybe_unused]] const auto& [mode, reach, reach_not, hosts, publish] = policy.network;
   [[maybe_unused]] const auto& [level, ignore] = policy.observe;
   [[maybe_unused]] const auto& [m1, m2, m3, m4, m5, m6] = mount;
   [[maybe_unused]] const auto& [c1, c2, c3, c4] = cover;

@@ -72,6 +72,9 @@ struct NetworkPolicy {
   std::vector<HostRule> allow;
   std::vector<HostRule> deny;  // wins
   std::vector<HostAddress> hosts;
+  // Loopback ports of a job that later calls of the same caller reach on their own loopback
+  // (network.publish). Sorted, without repetition.
+  std::vector<std::uint16_t> publish;
 
   bool operator==(const NetworkPolicy&) const = default;
 };

@@ -3,7 +3,7 @@
 #include <iterator>
 #include <utility>
 
-#include "sandbox/linux/wire.h"
+#include "base/wire.h"
 
 namespace mayfly::sandbox {
 namespace {

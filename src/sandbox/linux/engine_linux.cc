@@ -45,6 +45,8 @@ class Handle final : public Call {
   std::shared_ptr<OutputStream> err() const override { return streams_[1]; }
   void cancel() override { engine_.cancel(number_, std::nullopt); }
   void terminate(milliseconds grace) override { engine_.cancel(number_, grace); }
+  Status write_input(std::string) override { return fail(input_not_open()); }
+  Status close_input() override { return fail(input_not_open()); }
   void become_job() override {
     engine_.post(number_, [wall = job_wall_](RunningCall& call) {
       if (!call.terminate_at.has_value() || wall <= call.limits.wall) return;

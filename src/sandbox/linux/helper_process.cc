@@ -79,7 +79,7 @@ Result<HelperProcess> spawn_helper(const char* name, const OwnedFd& program) {
   return helper;
 }
 
-std::optional<int> helper_main(int argc, char** argv) {
+std::optional<int> helper_main(int argc, char** argv, TaskTable) {
   if (argc != 1) return std::nullopt;
   const std::string_view name = argv[0];
   if (name != kZygoteName && name != kKeeperName) return std::nullopt;

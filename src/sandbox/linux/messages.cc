@@ -2,20 +2,18 @@
 
 #include <cerrno>
 
-#include "sandbox/linux/wire.h"
+#include "base/wire.h"
 
 namespace mayfly::sandbox {
 
 std::string encode(const Note& note) {
   wire::Writer out;
   out.put(note.kind).put(note.call).put(note.helper).put(note.pid).put(note.wait_status);
-  out.put(note.question).put(note.device).put(note.inode).put(note.found);
+  out.put(note.question).put(note.device).put(note.inode).put(note.found).put(note.port);
   out.put(note.left_files_in_tmp).put(note.landlock_abi).put(note.usage);
   out.put(std::uint32_t(note.stages.size()));
   for (const StageTime& stage : note.stages) out.put(stage.stage).put(stage.took.count());
-  out.put(note.error.code).put(note.error.message).put(note.error.field).put(note.error.value);
-  out.put(note.error.remedy).put(note.error.os_errno);
-  return out.take();
+  return out.put(note.error).take();
 }
 
 Result<Note> decode_note(std::string_view bytes) {
@@ -30,6 +28,7 @@ Result<Note> decode_note(std::string_view bytes) {
   note.device = in.get<std::uint64_t>();
   note.inode = in.get<std::uint64_t>();
   note.found = in.get<bool>();
+  note.port = in.get<std::uint16_t>();
   note.left_files_in_tmp = in.get<bool>();
   note.landlock_abi = in.get<std::int32_t>();
   note.usage = in.get<struct rusage>();
@@ -38,12 +37,7 @@ Result<Note> decode_note(std::string_view bytes) {
     std::string name = in.get<std::string>();
     note.stages.push_back({std::move(name), microseconds(in.get<microseconds::rep>())});
   }
-  note.error.code = in.get<ErrorCode>();
-  note.error.message = in.get<std::string>();
-  note.error.field = in.get<std::string>();
-  note.error.value = in.get<std::string>();
-  note.error.remedy = in.get<std::string>();
-  note.error.os_errno = in.get<int>();
+  note.error = in.get<Error>();
   if (!in.finished()) return fail(system_error("decode a message", EBADMSG));
   return note;
 }

@@ -24,14 +24,19 @@ namespace mayfly::sandbox {
 //                     kFailed     call or helper (both 0: configuring), error
 //                     kLaunched   call; fds: pidfd of init
 //                     kEnded      call, wait status and resource usage of init and all below it
-//   init → server     kStarted    stages
+//   init → server     kStarted    stages; fds: the terminal's master if the call has one, then for
+//                                 each of the plan's relayed ports one listener, in their order,
+//                                 on 127.0.0.1 and, where there is IPv6, one more on ::1
 //                     kFailed     call 0, error, the stage's name in front of it
 //                     kExited     wait status of the program
 //                     kOverMemory, kOverCpu, kOverDisk, kOverProcesses: init ends the call; the
 //                                 ledger says more
 //                     kFindSocket question, device, inode: whose socket is that?
 //                     kSocketHere question (the server's), found
+//                     kDialed     question (the server's), found; fds: a socket, non-blocking, that
+//                                 is connected or connecting to that port of its loopback
 //   server → init     kTerminate
+//                     kDial       question, port
 //                     kHaveSocket question (the server's), device, inode: is that one of yours?
 //                     kSocketFound question, found
 enum class Kind : std::uint8_t {
@@ -54,6 +59,8 @@ enum class Kind : std::uint8_t {
   kSocketFound,
   kHaveSocket,
   kSocketHere,
+  kDial,
+  kDialed,
 };
 
 struct Note {
@@ -66,6 +73,7 @@ struct Note {
   std::uint64_t device = 0;    // of the file system, as the kernel's own dev_t
   std::uint64_t inode = 0;
   bool found = false;
+  std::uint16_t port = 0;          // kDial
   bool left_files_in_tmp = false;  // kExited
   std::int32_t landlock_abi = 0;   // kStarted: of the ruleset in force, 0 without one
   struct rusage usage {};

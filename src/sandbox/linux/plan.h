@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -97,13 +98,18 @@ struct RootPlan {
 };
 
 struct CallPlan {
-  std::vector<std::string> argv;
+  std::vector<std::string> argv;  // empty: `task` runs
+  std::string task;               // one of the table that helper_main was given
   std::string cwd;
   std::vector<std::string> environment;  // NAME=value
   std::string path;                      // where argv[0] is looked for
   Limits limits;
   std::uint64_t process_rlimit = 0;  // RLIMIT_NPROC of the program's own user namespace
   std::string private_directory;     // host path, of Tier::kLandlock: writable, gone afterwards
+  std::optional<Terminal> terminal;  // instead of stdin, stdout and stderr
+  bool has_notebook = false;         // the program has it as descriptor kNotebookFd
+  // Loopback ports on which init listens before the program starts, for the server's relay.
+  std::vector<std::uint16_t> relayed_ports;
   // What init has to watch, since no cgroup does it. Disk is always watched.
   bool watch_memory = true;
   bool watch_cpu = true;

@@ -1,7 +1,7 @@
 #include <cerrno>
 
+#include "base/wire.h"
 #include "sandbox/linux/plan.h"
-#include "sandbox/linux/wire.h"
 
 namespace mayfly::sandbox {
 namespace {
@@ -131,8 +131,10 @@ std::string encode(const CallPlan& plan) {
       .put(plan.path)
       .put(plan.limits)
       .put(plan.process_rlimit)
-      .put(plan.private_directory);
-  out.put(plan.watch_memory).put(plan.watch_cpu);
+      .put(plan.private_directory)
+      .put(plan.task)
+      .put(plan.relayed_ports);
+  out.put(plan.terminal).put(plan.has_notebook).put(plan.watch_memory).put(plan.watch_cpu);
   return out.take();
 }
 
@@ -146,6 +148,10 @@ Result<CallPlan> decode_call_plan(std::string_view bytes) {
   plan.limits = in.get<Limits>();
   plan.process_rlimit = in.get<std::uint64_t>();
   plan.private_directory = in.get<std::string>();
+  plan.task = in.get<std::string>();
+  plan.relayed_ports = in.get_all<std::uint16_t>();
+  plan.terminal = in.get<std::optional<Terminal>>();
+  plan.has_notebook = in.get<bool>();
   plan.watch_memory = in.get<bool>();
   plan.watch_cpu = in.get<bool>();
   return complete(in, std::move(plan));

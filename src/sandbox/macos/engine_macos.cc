@@ -128,6 +128,8 @@ class MacCall final : public Call {
     terminate_grace_ = grace.count();
     terminated_ = true;
   }
+  Status write_input(std::string) override { return fail(input_not_open()); }
+  Status close_input() override { return fail(input_not_open()); }
   void become_job() override { wall_ = command_.limits.job_wall.count(); }
 
   void run();  // in the call's thread
@@ -388,7 +390,7 @@ class MacEngine final : public Engine {
 
 Result<std::unique_ptr<Prestart>> prestart() { return std::make_unique<Prestart>(); }
 
-std::optional<int> helper_main(int, char**) { return std::nullopt; }
+std::optional<int> helper_main(int, char**, TaskTable) { return std::nullopt; }
 
 std::unique_ptr<Engine> make_engine(EngineOptions options, std::unique_ptr<Prestart>) {
   return std::make_unique<MacEngine>(std::move(options));

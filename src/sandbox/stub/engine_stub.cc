@@ -24,7 +24,7 @@ class StubEngine final : public Engine {
 
 Result<std::unique_ptr<Prestart>> prestart() { return std::make_unique<Prestart>(); }
 
-std::optional<int> helper_main(int, char**) { return std::nullopt; }
+std::optional<int> helper_main(int, char**, TaskTable) { return std::nullopt; }
 
 std::unique_ptr<Engine> make_engine(EngineOptions, std::unique_ptr<Prestart>) {
   return std::make_unique<StubEngine>();

@@ -37,6 +37,14 @@ class FakeCall : public sandbox::Call {
     report.signal = 15;
     finish(std::move(report));
   }
+  Status write_input(std::string bytes) override {
+    input += bytes;
+    return {};
+  }
+  Status close_input() override {
+    input_closed = true;
+    return {};
+  }
   void become_job() override { ++jobs; }
 
   const sandbox::Command& command() const { return command_; }
@@ -69,6 +77,8 @@ class FakeCall : public sandbox::Call {
   }
 
   int jobs = 0;
+  std::string input;
+  bool input_closed = false;
 
  private:
   const std::string id_;

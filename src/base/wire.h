@@ -5,12 +5,15 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
-namespace mayfly::sandbox::wire {
+#include "base/error.h"
 
-// How the server, the zygote and init write to each other: the same binary at both ends, so values
-// go in host order without tags. Strings and vectors carry their length in front.
+namespace mayfly::wire {
+
+// How the processes of this server write to each other: the same binary at both ends, so values go
+// in host order without tags. Strings and vectors carry their length in front.
 class Writer {
  public:
   template <typename T>
@@ -30,6 +33,10 @@ class Writer {
     for (const T& value : values) put(value);
     return *this;
   }
+  Writer& put(const Error& error) {
+    put(error.code).put(error.message).put(error.field).put(error.value).put(error.remedy);
+    return put(error.os_errno);
+  }
   std::string take() { return std::move(bytes_); }
 
  private:
@@ -47,6 +54,15 @@ class Reader {
     if constexpr (std::is_same_v<T, std::string>) {
       const auto size = get<std::uint32_t>();
       return std::string(take(size));
+    } else if constexpr (std::is_same_v<T, Error>) {
+      Error error;
+      error.code = get<ErrorCode>();
+      error.message = get<std::string>();
+      error.field = get<std::string>();
+      error.value = get<std::string>();
+      error.remedy = get<std::string>();
+      error.os_errno = get<int>();
+      return error;
     } else {
       static_assert(std::is_trivially_copyable_v<T>);
       T value{};
@@ -81,4 +97,4 @@ class Reader {
   bool ok_ = true;
 };
 
-}  // namespace mayfly::sandbox::wire
+}  // namespace mayfly::wire

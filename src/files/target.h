@@ -1,0 +1,40 @@
+#pragma once
+
+#include <string>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+// What file tools do, as functions on descriptors: reading, writing, editing, listing. They run
+// inside a sandbox and know neither sandboxes nor MCP. Every byte that they look at is hostile.
+namespace mayfly::files {
+
+// A path as a caller named it. `area` is absolute and decides what is reached: wherever ".." and
+// symbolic links lead, it stays below (openat2(2), RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS).
+struct Target {
+  std::string area;
+  std::string path;   // relative to `area`; may be empty: the area itself
+  std::string shown;  // how answers and errors call it
+
+  bool operator==(const Target&) const = default;
+};
+
+// What is at a target: opened O_PATH, links followed. E5002 if nothing is there, E2001 if it leads
+// out of the area (the message says where to), each with what to do instead.
+Result<OwnedFd> open_target(const Target& target);
+
+// Where something is or will be: its directory (O_PATH) and its name there, which is no link and
+// has no '/'. A link as the last component is followed, so that what it leads to is replaced, not
+// the link.
+struct Spot {
+  OwnedFd directory;
+  std::string name;
+  bool exists = false;
+};
+enum class Parents { kMustExist, kCreate };
+Result<Spot> find_spot(const Target& target, Parents parents);
+
+// The name that a descriptor has now, for messages (proc(5), /proc/self/fd).
+std::string path_of(int fd);
+
+}  // namespace mayfly::files
