@@ -54,6 +54,7 @@ if must "the build" scripts/build.sh release; then
   run_ctest unit build 'unit|layers|protocol' "${user_variants[@]}"
 
   section "sandboxes, attacks and posture"
+  must "npm ci" npm ci --prefix tests/everyday/web --no-audit --no-fund --loglevel=error
   run_ctest sandbox build sandbox "${user_variants[@]}"
 
   section "end to end, with real clients"

@@ -200,23 +200,22 @@ bool has_parent_component(std::string_view path) {
   return false;
 }
 
-// Where the relative path `path` leads from the directory `from`, by text; empty where ".." comes
-// after a name, which a link could bend, or climbs above the root.
+// Where `path` leads from the directory `from`, by text; empty if it climbs above the root. That a
+// link could bend a ".." after a name takes nothing away: a path without ".." can name that link.
 std::string resolved(const std::string& from, const std::string& path) {
-  std::vector<std::string> parts = text::split(from, '/');
-  bool named = false;
-  for (const std::string& part : text::split(path, '/')) {
+  std::vector<std::string> parts;
+  const std::string whole = path.starts_with('/') ? path : from + "/" + path;
+  for (const std::string& part : text::split(whole, '/')) {
     if (part.empty() || part == ".") continue;
     if (part != "..") {
-      named = true;
       parts.push_back(part);
-    } else if (named || parts.size() < 2) {
+    } else if (parts.empty()) {
       return "";
     } else {
       parts.pop_back();
     }
   }
-  return text::join(parts, "/");
+  return "/" + text::join(parts, "/");
 }
 
 // A transport that git itself speaks, or a path that stays in the workspace.
@@ -249,7 +248,9 @@ bool is_harmless_url(const std::string& url, const std::string& workspace,
     }
   }
   if (has_parent_component(path)) {
-    if (workspace.empty() || work_tree.empty() || url.front() == '/' || path != url) return false;
+    // A relative one is taken from the work tree, but behind file:// there is none.
+    const bool relative = path.front() != '/';
+    if (workspace.empty() || (relative && (work_tree.empty() || path != url))) return false;
     path = resolved(work_tree, path);
     if (path.empty()) return false;
   }

@@ -3,7 +3,6 @@
 
 Each case is a script that must end with the exit code 0 and print "fine" last. $MAYFLY is the server.
 """
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -162,14 +161,7 @@ class Tools(Server):
         return self.checked(self.call(script, **more))
 
     def stop(self, job):
-        self.next += 1
-        self.process.stdin.write(json.dumps(
-            {"jsonrpc": "2.0", "id": self.next, "method": "tools/call", "params": {
-                "name": "stop_job", "arguments": {"job_id": job},
-                "_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28",
-                          "io.modelcontextprotocol/clientCapabilities": {}}}}) + "\n")
-        self.process.stdin.flush()
-        return self.checked(self.answer(self.next))
+        return self.checked(self.answer(self.request("stop_job", {"job_id": job})))
 
     @staticmethod
     def checked(answer):

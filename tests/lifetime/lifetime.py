@@ -123,15 +123,18 @@ class Server:
         self.next = 0
         self.early = {}
 
-    def send(self, script, **more):
+    def request(self, tool, arguments):
         self.next += 1
         request = {"jsonrpc": "2.0", "id": self.next, "method": "tools/call", "params": {
-            "name": "run_command", "arguments": {"command": script, **more},
+            "name": tool, "arguments": arguments,
             "_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28",
                       "io.modelcontextprotocol/clientCapabilities": {}}}}
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
         return self.next
+
+    def send(self, script, **more):
+        return self.request("run_command", {"command": script, **more})
 
     def cancel(self, number):
         self.process.stdin.write(json.dumps({"jsonrpc": "2.0", "method": "notifications/cancelled",

@@ -150,9 +150,14 @@ TEST_CASE("a relative URL is taken from the work tree, and harmless inside the w
   CHECK(effect("../../made", "/ws/cloned") == GitKeyEffect::kRunsOrLoads);
   CHECK(effect("../wsx", "/ws") == GitKeyEffect::kRunsOrLoads);
   CHECK(effect("../../../../x", "/ws/cloned") == GitKeyEffect::kRunsOrLoads);
-  CHECK(effect("link/../made", "/ws/cloned") == GitKeyEffect::kRunsOrLoads);
+  CHECK(effect("x/../made", "/ws/cloned") == GitKeyEffect::kHarmless);
+  CHECK(effect("x/../../../made", "/ws/cloned") == GitKeyEffect::kRunsOrLoads);
   CHECK(effect("file://../made", "/ws/cloned") == GitKeyEffect::kRunsOrLoads);
   CHECK(effect("/ws/../made", "/ws/cloned") == GitKeyEffect::kRunsOrLoads);
+  CHECK(effect("/ws/x/../made", "/ws/cloned") ==
+        GitKeyEffect::kHarmless);  // as git clone ../made has it
+  CHECK(effect("/ws/x/../../made", "/ws/cloned") == GitKeyEffect::kRunsOrLoads);
+  CHECK(effect("/../made", "/ws/cloned") == GitKeyEffect::kRunsOrLoads);
   CHECK(effect("../made", "") == GitKeyEffect::kRunsOrLoads);
 }
 
