@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "app/command_line.h"
 #include "base/text.h"
 #include "sandbox/cache.h"
 
@@ -36,11 +37,7 @@ void add_cache_commands(CLI::App& command) {
 int cache(int argc, char** argv) {
   CLI::App app("Build caches of sandboxes", "mayfly cache");
   add_cache_commands(app);
-  try {
-    app.parse(argc - 1, argv + 1);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
+  if (const auto code = parse_or_explain(app, argc, argv)) return *code;
   return clear();
 }
 

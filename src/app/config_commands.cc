@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/command_line.h"
 #include "app/profile_source.h"
 #include "base/text.h"
 #include "mcp/json.h"
@@ -98,9 +99,9 @@ std::string as_toml(const ServerConfig& config) {
       out += "\n[" + table + "]\n";
     }
     const std::string value = field.write(config);
-    out += value.empty()
-               ? "# " + field.info.key + " is not set. " + field.info.help + "\n"
-               : field.info.key + " = " + value + "  # " + to_string(field.parts(config).front().at) + "\n";
+    out += value.empty() ? "# " + field.info.key + " is not set. " + field.info.help + "\n"
+                         : field.info.key + " = " + value + "  # " +
+                               to_string(field.parts(config).front().at) + "\n";
   }
   return out;
 }
@@ -158,11 +159,7 @@ int config(int argc, char** argv) {
   ConfigOptions options;
   CLI::App app("The server's configuration files", "mayfly config");
   add_config_commands(app, options);
-  try {
-    app.parse(argc - 1, argv + 1);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
+  if (const auto code = parse_or_explain(app, argc, argv)) return *code;
   if (app.got_subcommand("check")) return check(options.file);
   return app.got_subcommand("show") ? show(options) : print_schema();
 }

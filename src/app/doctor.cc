@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/command_line.h"
 #include "app/policy_options.h"
 #include "app/profile_source.h"
 #include "mcp/json.h"
@@ -218,11 +219,7 @@ int doctor(int argc, char** argv) {
   DoctorOptions options;
   CLI::App command("", "mayfly doctor");
   add_doctor_options(command, options);
-  try {
-    command.parse(argc - 1, argv + 1);
-  } catch (const CLI::ParseError& error) {
-    return command.exit(error) == 0 ? 0 : 2;
-  }
+  if (const auto code = parse_or_explain(command, argc, argv)) return *code;
   const Findings findings = examine();
   options.json ? print_for_program(findings) : print_for_person(findings);
   return findings.default_profile ? 0 : 1;

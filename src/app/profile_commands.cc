@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "app/command_line.h"
 #include "app/policy_options.h"
 #include "app/profile_options.h"
 #include "base/text.h"
@@ -240,11 +241,7 @@ int profile(int argc, char** argv) {
   ProfileOptions options;
   CLI::App command("Profiles: what sandboxes may do", "mayfly profile");
   add_profile_commands(command, options);
-  try {
-    command.parse(argc - 1, argv + 1);
-  } catch (const CLI::ParseError& error) {
-    return command.exit(error) == 0 ? 0 : 2;
-  }
+  if (const auto code = parse_or_explain(command, argc, argv)) return *code;
   for (const Subcommand& each : kSubcommands) {
     if (command.got_subcommand(each.name)) return each.run(options);
   }

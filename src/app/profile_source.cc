@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <memory>
 #include <utility>
 
+#include "base/sys.h"
 #include "sandbox/narrowed_profile.h"
 #include "sandbox/profile_format.h"
 #include "sandbox/workspace.h"
@@ -13,10 +13,7 @@
 namespace mayfly::app {
 namespace {
 
-std::string real_path(const std::string& path) {
-  const std::unique_ptr<char, decltype(&::free)> real(::realpath(path.c_str(), nullptr), ::free);
-  return real ? std::string(real.get()) : path;
-}
+std::string real_path(const std::string& path) { return sys::realpath(path).value_or(path); }
 
 constexpr const char* kKeepOutside =
     "Keep it in ~/.config/mayfly/profiles; a workspace's own file is .mayfly/profile.toml, and "

@@ -38,6 +38,8 @@ Status symlink(const std::string& target, const std::string& path);
 Status chdir(const std::string& path);
 Status fchdir(int fd);
 Result<std::string> readlink(const std::string& path);
+// The absolute path without links, "." and ".." of something that exists.
+Result<std::string> realpath(const std::string& path);
 // Reads to the end of file; at most `limit` bytes (E4002 if there is more).
 Result<std::string> read_file(int fd, std::size_t limit);
 Status write_all(int fd, std::string_view data);

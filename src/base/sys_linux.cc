@@ -11,6 +11,7 @@
 
 #include <cerrno>
 #include <climits>
+#include <cstdlib>
 #include <cstring>
 
 #include "base/sys.h"
@@ -90,6 +91,14 @@ Status symlink(const std::string& target, const std::string& path) {
 Status chdir(const std::string& path) { return checked(::chdir(path.c_str()), "chdir", path); }
 
 Status fchdir(int fd) { return checked(::fchdir(fd), "fchdir", "to an open directory"); }
+
+Result<std::string> realpath(const std::string& path) {
+  char* const resolved = ::realpath(path.c_str(), nullptr);
+  if (resolved == nullptr) return failed("realpath", path);
+  std::string real = resolved;
+  ::free(resolved);
+  return real;
+}
 
 Result<std::string> readlink(const std::string& path) {
   std::string target(PATH_MAX, '\0');

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
-#include <memory>
 
 #include "base/sys.h"
 #include "sandbox/profile_format.h"
@@ -84,9 +83,7 @@ Status write_profile_file(const std::string& path, const std::string& text, File
   mode_t mode = is_systems(path) ? 0644 : 0600;
   std::string target = path;
   if (fate == FileFate::kReplace) {
-    const std::unique_ptr<char, decltype(&::free)> real(::realpath(path.c_str(), nullptr), ::free);
-    if (!real) return fail(system_error("realpath " + path, errno));
-    target = real.get();
+    target = TRY(sys::realpath(path));
     mode = TRY(sys::stat(target)).st_mode & 07777;
   } else {
     TRY(make_directory(directory_of(path)));

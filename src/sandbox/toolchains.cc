@@ -10,6 +10,7 @@
 #include <map>
 #include <set>
 
+#include "base/sys.h"
 #include "base/text.h"
 #include "sandbox/toolchain_layouts.h"
 #include "sandbox/workspace.h"
@@ -28,12 +29,7 @@ constexpr const char* kLinuxbrew = "/home/linuxbrew/.linuxbrew";
 constexpr const char* kNeverMounted[] = {"/tmp", "/run", "/mnt",  "/media", "/proc", "/sys",
                                          "/dev", "/etc", "/boot", "/var",   "/snap"};
 
-std::string canonical(const std::string& path) {
-  char* resolved = realpath(path.c_str(), nullptr);
-  std::string result = resolved == nullptr ? "" : resolved;
-  free(resolved);
-  return result;
-}
+std::string canonical(const std::string& path) { return sys::realpath(path).value_or(""); }
 
 bool is_directory(const std::string& path) {
   struct ::stat info {};

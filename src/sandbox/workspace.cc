@@ -36,9 +36,9 @@ Error refused(const std::string& given, const std::string& why) {
 
 // The canonical form, or nothing if the path does not exist.
 std::optional<std::string> canonical(const std::string& path) {
-  std::unique_ptr<char, decltype(&free)> resolved(realpath(path.c_str(), nullptr), &free);
-  if (!resolved) return std::nullopt;
-  return std::string(resolved.get());
+  auto real = sys::realpath(path);
+  if (!real) return std::nullopt;
+  return *std::move(real);
 }
 
 // The first component of `path` below `directory`, or empty.

@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <memory>
 
 #include "base/fd.h"
 #include "base/sys.h"
@@ -79,10 +78,7 @@ Status check_link(const std::string& path) {
   }
   const std::size_t slash = path.rfind('/');
   const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const std::unique_ptr<char, decltype(&::free)> real(::realpath(directory.c_str(), nullptr),
-                                                      ::free);
-  if (!real) return fail(system_error("realpath " + directory, errno));
-  return check_way(std::string(real.get()) + "/");
+  return check_way(TRY(sys::realpath(directory)) + "/");
 }
 
 }  // namespace
@@ -95,15 +91,16 @@ FileMark mark_of(const std::string& path) {
 
 Result<TrustedText> read_trusted(const std::string& path) {
   TrustedText out;
-  const std::unique_ptr<char, decltype(&::free)> real(::realpath(path.c_str(), nullptr), ::free);
+  const auto real = sys::realpath(path);
   if (!real) {
-    const int number = errno;
+    const int number = real.error().os_errno;
     Error error = refused(path, std::strerror(number), "check the path");
     error.os_errno = number;
     return fail(std::move(error));
   }
-  out.real_path = real.get();
-  const OwnedFd file(::open(real.get(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY));
+  out.real_path = *real;
+  const OwnedFd file(
+      ::open(real->c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY));
   if (!file.valid()) {
     const int number = errno;
     Error error = refused(path, std::strerror(number), "make it readable for the user of mayfly");

@@ -72,10 +72,7 @@ class ReadRules {
 
  private:
   // Rules and hidden paths must meet: both without links. Empty for what is not there.
-  static std::string real_path(const std::string& path) {
-    const std::unique_ptr<char, void (*)(void*)> real(::realpath(path.c_str(), nullptr), ::free);
-    return real == nullptr ? std::string() : std::string(real.get());
-  }
+  static std::string real_path(const std::string& path) { return sys::realpath(path).value_or(""); }
 
   void add_around_hidden(const std::string& path) {
     const auto holds = [&path](const std::string& hidden) { return is_within(hidden, path); };
