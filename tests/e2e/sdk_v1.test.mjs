@@ -17,6 +17,9 @@ clientSuite('SDK v1', {
       instructions: () => client.getInstructions(),
       listTools: async () => (await client.listTools()).tools,
       call: (name, args, options) => client.callTool({ name, arguments: args }, undefined, options),
+      listResources: async () => (await client.listResources()).resources,
+      listResourceTemplates: async () => (await client.listResourceTemplates()).resourceTemplates,
+      readResource: async (uri) => (await client.readResource({ uri })).contents,
     };
   },
 });

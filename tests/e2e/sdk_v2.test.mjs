@@ -21,6 +21,9 @@ for (const [mode, version] of [
         instructions: () => client.getInstructions(),
         listTools: async () => (await client.listTools()).tools,
         call: (name, args, options) => client.callTool({ name, arguments: args }, options),
+        listResources: async () => (await client.listResources()).resources,
+        listResourceTemplates: async () => (await client.listResourceTemplates()).resourceTemplates,
+        readResource: async (uri) => (await client.readResource({ uri })).contents,
       };
     },
   });
