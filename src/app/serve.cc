@@ -15,6 +15,7 @@
 #include "settings/file_watch.h"
 #include "tools/briefing.h"
 #include "tools/offered_profiles.h"
+#include "tools/resources.h"
 #include "tools/toolset.h"
 #include "tools/workbench.h"
 
@@ -105,6 +106,7 @@ Result<std::unique_ptr<mcp::Server>> make_server(const Result<Service>& service)
         [instructions] { return instructions; }, tools::make_toolset({}, nullptr), options);
   }
   options.era = service->in_force.era->value;
+  options.resources = tools::make_resources(*service->bench);
   return mcp::Server::make(
       {.name = "mayfly", .title = "Mayfly", .version = MAYFLY_VERSION, .website = ""},
       [briefing = service->briefing] { return tools::instructions(briefing->get()); },

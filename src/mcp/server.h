@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "mcp/era.h"
 #include "mcp/in_flight.h"
+#include "mcp/resource.h"
 #include "mcp/schema.h"
 #include "mcp/tool.h"
 #include "mcp/wire.h"
@@ -28,6 +29,8 @@ struct ServerOptions {
   milliseconds cache_ttl{60'000};
   // Set: the server lists its tools, and answers every call with this. It runs no handler.
   std::optional<Error> startup_error;
+  // What can be listed and read besides; asked for every principal that the sessions serve.
+  ResourceRegistry resources;
   // Faults of the server itself, one line each, never an argument of a call. May be empty; called
   // from any thread until the server is destroyed and every reply is gone.
   std::function<void(const std::string&)> log;

@@ -19,8 +19,8 @@ namespace mayfly::mcp {
 // what a legacy handshake settled and which requests are in flight; modern requests leave no trace
 // once they are answered. What it answers goes to the sink that came with the message.
 //
-// Thread-safe. Messages are dispatched in the order of the calls; everything but tools/call is
-// answered before `receive` returns, which never waits for a handler.
+// Thread-safe. Messages are dispatched in the order of the calls; everything but tools/call and
+// resources/read is answered before `receive` returns, which never waits for a handler.
 class Session {
  public:
   // `principal` is who is calling, for every message. `revision`: an already negotiated legacy one.

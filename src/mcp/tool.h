@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "mcp/json.h"
+#include "mcp/resource.h"
 
 namespace mayfly::mcp {
 
@@ -20,7 +21,11 @@ struct ImageContent {
   std::string mime_type;
   std::string base64;
 };
-using Content = std::variant<TextContent, ImageContent>;
+// Names a resource that the reader may want, or not: the content costs nothing until it is read.
+struct ResourceLinkContent {
+  Resource resource;
+};
+using Content = std::variant<TextContent, ImageContent, ResourceLinkContent>;
 
 // What a tool hands back. `structured` must be an object and must be present exactly when the tool
 // declares an output schema and `is_error` is false. `meta` is the result's `_meta`.

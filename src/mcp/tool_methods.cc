@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "mcp/call.h"
+#include "mcp/paging.h"
 #include "mcp/session.h"
 
 namespace mayfly::mcp {
@@ -54,12 +55,7 @@ Json progress_token(const Json& meta) {
 }  // namespace
 
 Outcome list_tools(Exchange& exchange, const Wire& wire) {
-  if (const Json* cursor = member(exchange.request.params, "cursor")) {
-    return refused(ErrorCode::kInvalidArgument, "cursor",
-                   cursor->is_string() ? text::shorten(cursor->get<std::string>(), 200)
-                                       : std::string("not a string"),
-                   "this server gave no such cursor", "leave it out: all tools are on one page");
-  }
+  if (auto refused = refused_cursor(exchange.request.params)) return std::move(*refused);
   return wire.tool_list(exchange.server.tools()->registry);
 }
 

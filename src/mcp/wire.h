@@ -3,8 +3,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "mcp/jsonrpc.h"
+#include "mcp/resource.h"
 #include "mcp/tool.h"
 
 namespace mayfly::mcp {
@@ -24,10 +26,18 @@ class Wire {
   virtual Json tool_list(const ToolRegistry& tools) const = 0;
   virtual Json tool_result(ToolResult result) const = 0;
   virtual bool has_progress_message() const = 0;
+  virtual Json resource_list(std::vector<Resource> resources) const = 0;
+  virtual Json resource_template_list(std::vector<ResourceTemplate> templates) const = 0;
+  virtual Json resource_contents(std::vector<ResourceContents> contents) const = 0;
+  virtual int resource_not_found_code() const = 0;
 };
 
 // What the revisions have in common.
 Json content_blocks(std::vector<Content> content);
 Json annotations(const ToolAnnotations& hints);
+// Without the fields that are empty.
+Json resource(Resource given);
+Json resource_template(ResourceTemplate given);
+Json contents(ResourceContents part);
 
 }  // namespace mayfly::mcp

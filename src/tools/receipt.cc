@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "tools/job_resources.h"
 #include "tools/receipt_text.h"
 
 namespace mayfly::tools {
@@ -142,6 +143,9 @@ mcp::ToolResult receipt(const Snapshot& call, ReceiptForm form) {
     result = mcp::error_result(*call.outcome->report.setup_error);
   } else {
     result.content.emplace_back(mcp::TextContent{receipt_text(call, form)});
+    for (mcp::ResourceLinkContent& link : links_of(call)) {
+      result.content.emplace_back(std::move(link));
+    }
     result.structured = structured(call, form);
   }
   if (!call.running()) result.meta[kReceiptMetaKey] = call.outcome->full_receipt;

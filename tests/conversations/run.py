@@ -12,8 +12,9 @@ A file has lines of five kinds, in the order of the conversation:
   <eof>                       the client closes its end: the server must end with exit code 0
 
 In an expected message, a string that holds "{{any}}" matches any text in its place, and the string
-"{{any}}" alone matches any value. The member "...": "{{any}}" of an object allows more members. ${WORKSPACE}
-stands for a fresh directory that the server is given as its workspace. Answers come in the order of
+"{{any}}" alone matches any value. "{{JOB}}", or any other word in capitals, matches any text the first time, and what it matched
+stands in its place from then on, in what is sent too. The member "...": "{{any}}" of an object allows more members.
+${WORKSPACE} stands for a fresh directory that the server is given as its workspace. Answers come in the order of
 the requests here, since each is awaited before the next line is sent.
 
 --update writes what the server said into the file, and keeps an expected line that matches.
@@ -31,22 +32,33 @@ import threading
 
 TIMEOUT_S = 20
 ANY = "{{any}}"
+NAME = re.compile(r"\{\{(any|[A-Z]+)\}\}")
 
 
-def matches(wanted, got):
+def text_matches(wanted, got, names):
+    """A name is learnt even if something else of its message does not match."""
+    parts = NAME.split(wanted)
+    pattern = "".join("(.*?)" if place % 2 else re.escape(part) for place, part in enumerate(parts))
+    found = re.fullmatch(pattern, got, re.DOTALL)
+    return found is not None and all(
+        name == "any" or names.setdefault(name, value) == value
+        for name, value in zip(parts[1::2], found.groups()))
+
+
+def matches(wanted, got, values):
     if wanted == ANY:
         return True
-    if isinstance(wanted, str) and isinstance(got, str) and ANY in wanted:
-        pattern = ".*".join(re.escape(part) for part in wanted.split(ANY))
-        return re.fullmatch(pattern, got, re.DOTALL) is not None
+    if isinstance(wanted, str) and isinstance(got, str) and NAME.search(wanted):
+        return text_matches(wanted, got, values)
     if isinstance(wanted, dict) and isinstance(got, dict):
         open_ended = "..." in wanted
         names = set(wanted) - {"..."}
         if not names <= set(got) or (not open_ended and names != set(got)):
             return False
-        return all(matches(wanted[name], got[name]) for name in names)
+        return all(matches(wanted[name], got[name], values) for name in names)
     if isinstance(wanted, list) and isinstance(got, list):
-        return len(wanted) == len(got) and all(map(matches, wanted, got))
+        return len(wanted) == len(got) and all(
+            matches(each, other, values) for each, other in zip(wanted, got))
     return type(wanted) is type(got) and wanted == got
 
 
@@ -88,7 +100,7 @@ def converse(program, path, update):
     """The faults found, as text. With `update` also rewrites the file."""
     with open(path, encoding="utf-8") as file:
         lines = file.read().splitlines()
-    faults, said = [], []
+    faults, said, values = [], [], {}
     server = None
     with tempfile.TemporaryDirectory(prefix="mayfly-talk-", dir="/var/tmp") as workspace:
         workspace = os.path.realpath(workspace)
@@ -102,6 +114,8 @@ def converse(program, path, update):
 
         for number, line in enumerate(lines, 1):
             filled = line.replace("${WORKSPACE}", workspace)
+            for name, value in values.items():
+                filled = filled.replace("{{" + name + "}}", value)
             if line.startswith("$ "):
                 options = options + shlex.split(filled[2:])
             elif line.startswith("> "):
@@ -118,9 +132,11 @@ def converse(program, path, update):
                     if not update:
                         faults.append(f"{path}:{number}: not JSON: {error}")
                         break
-                if not matches(wanted, json.loads(heard)):
+                if not matches(wanted, json.loads(heard), values):
                     faults.append(f"{path}:{number}:\n  expected {filled[2:]}\n  heard    {heard.strip()}")
                     line = "< " + heard.strip().replace(workspace, "${WORKSPACE}")
+                    for name, value in values.items():
+                        line = line.replace(value, "{{" + name + "}}")
             elif line == "<eof>":
                 code = started().end()
                 if code != 0:

@@ -1,11 +1,33 @@
 // What every client must find, whichever SDK and era it comes with. `connect(t, args)` starts the
-// server with these arguments and returns {listTools, call, instructions, version}, where
-// call(name, arguments, {signal, onprogress}) gives the result of tools/call.
+// server with these arguments and returns {listTools, call, instructions, version, listResources,
+// listResourceTemplates, readResource}, where call(name, arguments, {signal, onprogress}) gives the
+// result of tools/call, and readResource(uri) the contents.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { eventually, newMarker, processesWith, temporaryDirectory, textOf } from './support.mjs';
+
+const digest = (bytes) => createHash('sha256').update(bytes).digest('hex');
+
+/** All of a resource, page after page; `length` 0 leaves the size of a page to the server. */
+async function readWhole(client, uri, length = 0) {
+  const pages = [];
+  for (let offset = 0; offset !== undefined; ) {
+    const asked = `${uri}?offset=${offset}${length ? `&length=${length}` : ''}`;
+    const [page, ...more] = await client.readResource(asked);
+    assert.deepEqual(more, []);
+    const bytes = page.text === undefined ? Buffer.from(page.blob, 'base64') : Buffer.from(page.text);
+    const range = page._meta['dev.mayfly/range'];
+    assert.equal(range.offset, offset);
+    assert.equal(range.length, bytes.length);
+    assert.ok(range.next_offset === undefined || range.next_offset > offset);
+    pages.push(bytes);
+    offset = range.next_offset;
+  }
+  return { bytes: Buffer.concat(pages), pages: pages.length };
+}
 
 export function clientSuite(name, { version, connect }) {
   async function open(t, more = []) {
@@ -143,6 +165,73 @@ export function clientSuite(name, { version, connect }) {
       assert.ok(receipt.stdout.startsWith('1\n2\n'));
       assert.ok(receipt.stdout.endsWith('99999\n100000\n'));
     });
+
+    test('what was cut is read whole through its link, a page at a time', async (t) => {
+      const client = await open(t);
+      const result = await client.run({ command: "seq 200000 | sed 's/$/ \u00E9\u20AC/' | tee all.txt" });
+      const links = result.content.filter((block) => block.type === 'resource_link');
+      assert.equal(links.length, 1, JSON.stringify(result.content.slice(1)));
+      const real = readFileSync(join(client.workspace, 'all.txt'));
+      assert.equal(links[0].size, real.length);
+      assert.equal(links[0].mimeType, 'text/plain');
+      const read = await readWhole(client, links[0].uri);
+      assert.ok(read.pages > 1);
+      assert.equal(digest(read.bytes), digest(real));
+      assert.equal(digest((await readWhole(client, links[0].uri, 99999)).bytes), digest(real));
+    });
+
+    test('bytes that are no text are read as they are', async (t) => {
+      const client = await open(t);
+      const result = await client.run({
+        command: 'head -c 100000 /dev/urandom | tee err.bin >&2',
+        max_output_chars: 100,
+      });
+      const link = result.content.find((block) => block.type === 'resource_link');
+      assert.match(link.uri, /^mayfly:\/\/jobs\/j_[a-z2-7]{26}\/stderr$/);
+      const read = await readWhole(client, link.uri, 30000);
+      assert.equal(digest(read.bytes), digest(readFileSync(join(client.workspace, 'err.bin'))));
+    });
+
+    test('the output of jobs is listed, and other URIs by their template', async (t) => {
+      const client = await open(t);
+      assert.deepEqual(await client.listResources(), []);
+      const templates = (await client.listResourceTemplates()).map((each) => each.uriTemplate);
+      assert.ok(templates.includes('mayfly://jobs/{job_id}/{stream}{?offset,length}'));
+      assert.ok(templates.includes('mayfly://calls/{call_id}'));
+      const result = await client.run({ command: 'echo heard; sleep 300', background: true });
+      const listed = await eventually('the job is listed', async () => {
+        const all = await client.listResources();
+        return all.length > 0 && all;
+      });
+      const id = result.structuredContent.job_id;
+      assert.equal(listed[0].uri, `mayfly://jobs/${id}/stdout`);
+      await eventually('it is heard', async () => {
+        const [page] = await client.readResource(listed[0].uri);
+        assert.notEqual(page._meta['dev.mayfly/range'].next_offset, undefined);
+        return page.text === 'heard\n';
+      });
+    });
+
+    test('a receipt is read by the id of its call', async (t) => {
+      const client = await open(t);
+      const result = await client.run({ command: 'exit 7' });
+      const receipt = result._meta['dev.mayfly/receipt'];
+      const [page] = await client.readResource(`mayfly://calls/${receipt.call_id}`);
+      assert.equal(page.mimeType, 'application/json');
+      assert.deepEqual(JSON.parse(page.text), receipt);
+    });
+
+    for (const uri of ['mayfly://jobs/j_nobody/stdout', 'file:///etc/passwd', 'mayfly://jobs/../x']) {
+      test(`there is no resource ${uri}, and the error names it`, async (t) => {
+        const client = await open(t);
+        await assert.rejects(client.readResource(uri), (error) => {
+          // Before 2026-07-28 the server says -32002, which SDK v2 shows as -32602.
+          assert.ok([-32602, -32002].includes(error.code), String(error));
+          assert.equal(error.data.uri, uri);
+          return true;
+        });
+      });
+    }
 
     test('two calls run at the same time', async (t) => {
       const client = await open(t);

@@ -1,5 +1,5 @@
 // The official TypeScript SDKs, as one kind of client: `connect(t, args)` starts the server with these
-// arguments and returns {version, instructions, listTools, call, readResource}.
+// arguments and returns what client_suite.mjs says.
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport as StdioV1 } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { Client as ClientV2 } from '@modelcontextprotocol/client';
@@ -7,6 +7,12 @@ import { StdioClientTransport as StdioV2 } from '@modelcontextprotocol/client/st
 import { mayfly } from './support.mjs';
 
 const who = { name: 'mayfly-e2e', version: '1.0.0' };
+
+const resourcesOf = (client) => ({
+  listResources: async () => (await client.listResources()).resources,
+  listResourceTemplates: async () => (await client.listResourceTemplates()).resourceTemplates,
+  readResource: async (uri) => (await client.readResource({ uri })).contents,
+});
 
 async function connectV1(t, args) {
   const client = new ClientV1(who);
@@ -20,7 +26,7 @@ async function connectV1(t, args) {
     instructions: () => client.getInstructions(),
     listTools: async () => (await client.listTools()).tools,
     call: (name, args, options) => client.callTool({ name, arguments: args }, undefined, options),
-    readResource: (uri) => client.readResource({ uri }),
+    ...resourcesOf(client),
   };
 }
 
@@ -33,7 +39,7 @@ const connectV2 = (mode) => async (t, args) => {
     instructions: () => client.getInstructions(),
     listTools: async () => (await client.listTools()).tools,
     call: (name, args, options) => client.callTool({ name, arguments: args }, options),
-    readResource: (uri) => client.readResource({ uri }),
+    ...resourcesOf(client),
   };
 };
 

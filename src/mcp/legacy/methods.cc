@@ -1,6 +1,7 @@
 #include "mcp/legacy/methods.h"
 
 #include "mcp/legacy/wire.h"
+#include "mcp/resource_methods.h"
 #include "mcp/server.h"
 #include "mcp/session.h"
 #include "mcp/tool_methods.h"
@@ -34,16 +35,24 @@ Outcome tools_list(Exchange& exchange) { return list_tools(exchange, *wire_of(ex
 
 Outcome tools_call(Exchange& exchange) { return call_tool(exchange, wire_of(exchange)); }
 
+Outcome resources_list(Exchange& exchange) { return list_resources(exchange, *wire_of(exchange)); }
+
+Outcome resources_templates_list(Exchange& exchange) {
+  return list_resource_templates(exchange, *wire_of(exchange));
+}
+
+Outcome resources_read(Exchange& exchange) { return read_resource(exchange, wire_of(exchange)); }
+
 struct Row {
   std::string_view name;
   Method method;
 };
 
 constexpr Row kMethods[] = {
-    {"initialize", initialize},
-    {"ping", ping},
-    {"tools/list", tools_list},
-    {"tools/call", tools_call},
+    {"initialize", initialize},         {"ping", ping},
+    {"tools/list", tools_list},         {"tools/call", tools_call},
+    {"resources/list", resources_list}, {"resources/templates/list", resources_templates_list},
+    {"resources/read", resources_read},
 };
 
 }  // namespace

@@ -14,10 +14,16 @@ class LegacyWire : public Wire {
   Json tool_list(const ToolRegistry& tools) const override;
   Json tool_result(ToolResult result) const override;
   bool has_progress_message() const override { return revision_ >= Revision::k2025_03_26; }
+  Json resource_list(std::vector<Resource> resources) const override;
+  Json resource_template_list(std::vector<ResourceTemplate> templates) const override;
+  Json resource_contents(std::vector<ResourceContents> contents) const override;
+  int resource_not_found_code() const override { return -32002; }
 
   Json initialize_result(const ServerInfo& info, std::string instructions) const;
 
  private:
+  // Since 2025-06-18 there are titles, links in results, and `_meta` in everything.
+  bool has_titles_and_links() const { return revision_ >= Revision::k2025_06_18; }
   Json tool(const ToolSpec& spec) const;
 
   const Revision revision_;

@@ -2,6 +2,7 @@
 
 #include "mcp/era.h"
 #include "mcp/modern/wire.h"
+#include "mcp/resource_methods.h"
 #include "mcp/server.h"
 #include "mcp/tool_methods.h"
 
@@ -15,7 +16,7 @@ const ModernWire& wire_of(const Exchange& exchange) {
 // Names the modern revision only: a client that read an older one here would claim it in `_meta`.
 Outcome discover(Exchange& exchange) {
   Json body = {{"supportedVersions", Json::array({kModernRevision})},
-               {"capabilities", {{"tools", Json::object()}}}};
+               {"capabilities", {{"tools", Json::object()}, {"resources", Json::object()}}}};
   if (std::string text = exchange.server.instructions(); !text.empty()) {
     body["instructions"] = std::move(text);
   }
@@ -28,6 +29,16 @@ Outcome tools_call(Exchange& exchange) {
   return call_tool(exchange, exchange.server.modern_wire());
 }
 
+Outcome resources_list(Exchange& exchange) { return list_resources(exchange, wire_of(exchange)); }
+
+Outcome resources_templates_list(Exchange& exchange) {
+  return list_resource_templates(exchange, wire_of(exchange));
+}
+
+Outcome resources_read(Exchange& exchange) {
+  return read_resource(exchange, exchange.server.modern_wire());
+}
+
 struct Row {
   std::string_view name;
   Method method;
@@ -37,6 +48,9 @@ constexpr Row kMethods[] = {
     {"server/discover", discover},
     {"tools/list", tools_list},
     {"tools/call", tools_call},
+    {"resources/list", resources_list},
+    {"resources/templates/list", resources_templates_list},
+    {"resources/read", resources_read},
 };
 
 }  // namespace

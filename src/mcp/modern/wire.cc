@@ -44,6 +44,12 @@ Json ModernWire::cacheable(Json body) const {
   return complete(std::move(body));
 }
 
+Json ModernWire::fleeting(Json body) const {
+  body["ttlMs"] = 0;
+  body["cacheScope"] = "private";
+  return complete(std::move(body));
+}
+
 Json ModernWire::tool_list(const ToolRegistry& tools) const {
   Json list = Json::array();
   for (const auto& entry : tools.entries()) list.push_back(tool(entry.spec));
@@ -56,6 +62,25 @@ Json ModernWire::tool_result(ToolResult result) const {
   if (result.is_error) body["isError"] = true;
   Json meta = result.meta.is_object() ? std::move(result.meta) : Json::object();
   return complete(std::move(body), std::move(meta));
+}
+
+// Jobs come and go, and their output grows.
+Json ModernWire::resource_list(std::vector<Resource> resources) const {
+  Json list = Json::array();
+  for (Resource& each : resources) list.push_back(resource(std::move(each)));
+  return fleeting({{"resources", std::move(list)}});
+}
+
+Json ModernWire::resource_template_list(std::vector<ResourceTemplate> templates) const {
+  Json list = Json::array();
+  for (ResourceTemplate& each : templates) list.push_back(resource_template(std::move(each)));
+  return cacheable({{"resourceTemplates", std::move(list)}});
+}
+
+Json ModernWire::resource_contents(std::vector<ResourceContents> parts) const {
+  Json list = Json::array();
+  for (ResourceContents& each : parts) list.push_back(contents(std::move(each)));
+  return fleeting({{"contents", std::move(list)}});
 }
 
 }  // namespace mayfly::mcp::modern

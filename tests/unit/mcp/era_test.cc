@@ -69,7 +69,7 @@ TEST_CASE("row 6: initialize is a legacy handshake, also after a discovery") {
   for (const char* revision : {"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"}) {
     const Json answer = server.initialize(revision);
     CHECK(answer.at("result").at("protocolVersion") == revision);
-    CHECK(answer.at("result").at("capabilities").dump() == R"({"tools":{}})");
+    CHECK(answer.at("result").at("capabilities").dump() == R"({"tools":{},"resources":{}})");
     CHECK(answer.at("result").at("instructions") == "Use echo.");
     CHECK(answer.at("result").at("serverInfo").at("name") == "mayfly");
   }
@@ -127,7 +127,7 @@ TEST_CASE("row 15: an unknown method is -32601 in both eras") {
   Fixture server;
   server.initialize("2025-11-25");
   for (const char* method :
-       {"nope", "resources/list", "prompts/list", "completion/complete", "logging/setLevel",
+       {"nope", "resources/subscribe", "prompts/list", "completion/complete", "logging/setLevel",
         "subscriptions/listen", "server/discover", "notifications/initialized", "tasks/list"}) {
     CAPTURE(method);
     CHECK(code_of(server.legacy("1", method)) == -32601);

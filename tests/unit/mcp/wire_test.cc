@@ -67,7 +67,7 @@ TEST_CASE("modern results say their type, the server, and how long they may be k
   Fixture server;
   const Json found = server.modern("1", "server/discover").at("result");
   CHECK(found.at("supportedVersions").dump() == R"(["2026-07-28"])");
-  CHECK(found.at("capabilities").dump() == R"({"tools":{}})");
+  CHECK(found.at("capabilities").dump() == R"({"tools":{},"resources":{}})");
   CHECK(found.at("instructions") == "Use echo.");
   CHECK(found.at("resultType") == "complete");
   CHECK(found.at("ttlMs").is_number_unsigned());
