@@ -59,11 +59,11 @@ Status InputFeed::check_open() const {
 Status InputFeed::add(std::string_view bytes) {
   const std::lock_guard lock(mutex_);
   TRY(check_open());
+  if (bytes.empty()) return {};
   const std::size_t waiting = bytes_.size() - written_;
   if (bytes.size() > kMostPendingInput || waiting > kMostPendingInput - bytes.size()) {
     return fail(too_much(waiting, bytes.size()));
   }
-  if (bytes.empty()) return {};
   bytes_ += bytes;
   line_ended_ = ends_line(bytes.back());
   return {};
