@@ -91,6 +91,9 @@ std::string to_text(const Policy& policy) {
   for (const auto& [name, value] : policy.environment) {
     out += "env " + name + "=" + text::one_line(value) + "\n";
   }
+  if (policy.terminal_type != Policy().terminal_type) {
+    out += "terminal " + text::one_line(policy.terminal_type) + "\n";
+  }
   out += "settable " + text::join(policy.settable_variables, " ") + "\n";
   out += network_text(policy.network);
   for (const SyscallRule& rule : policy.syscalls.allow) out += "allow " + text_of(rule);

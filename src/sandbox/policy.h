@@ -90,6 +90,8 @@ struct Policy {
   std::vector<std::string> protect;
   std::vector<std::string> unprotect;
   std::vector<std::pair<std::string, std::string>> environment;  // complete, sorted by name
+  // TERM of a call that has a terminal, unless the call sets it: the profile's, if that says one.
+  std::string terminal_type = "xterm-256color";
   // Names that a call may set itself; "*" at the end stands for any rest.
   std::vector<std::string> settable_variables{"*"};
   NetworkPolicy network;

@@ -396,11 +396,14 @@ class Resolver {
     for (const char* pager : {"PAGER", "GIT_PAGER", "MANPAGER"}) set(pager, "cat");
     for (const auto& name : profile_.environment_pass) {
       for (const auto& [key, value] : host_.environment) {
-        if (names_variable(name.value, key)) set(key, value);
+        if (!names_variable(name.value, key)) continue;
+        set(key, value);
+        if (key == "TERM") policy_.terminal_type = value;
       }
     }
     for (const auto& each : profile_.environment_set) {
       set(each.value.first, expanded_text(each.value.second));
+      if (each.value.first == "TERM") policy_.terminal_type = expanded_text(each.value.second);
     }
     std::sort(policy_.environment.begin(), policy_.environment.end());
     if (profile_.environment_settable) {

@@ -37,6 +37,7 @@ class Handle final : public Call {
         accepted_(call.accepted),
         waiting_(call.waiting),
         streams_(call.streams),
+        feed_(call.feed),
         job_wall_(call.limits.job_wall) {}
   const std::string& id() const override { return id_; }
   TimePoint started() const override { return accepted_; }
@@ -45,8 +46,18 @@ class Handle final : public Call {
   std::shared_ptr<OutputStream> err() const override { return streams_[1]; }
   void cancel() override { engine_.cancel(number_, std::nullopt); }
   void terminate(milliseconds grace) override { engine_.cancel(number_, grace); }
-  Status write_input(std::string) override { return fail(input_not_open()); }
-  Status close_input() override { return fail(input_not_open()); }
+  Status write_input(std::string bytes) override {
+    if (feed_ == nullptr) return fail(input_not_open());
+    TRY(feed_->add(bytes));
+    engine_.feed(number_, *feed_);
+    return {};
+  }
+  Status close_input() override {
+    if (feed_ == nullptr) return fail(input_not_open());
+    TRY(feed_->close());
+    engine_.feed(number_, *feed_);
+    return {};
+  }
   void become_job() override {
     engine_.post(number_, [wall = job_wall_](RunningCall& call) {
       if (!call.terminate_at.has_value() || wall <= call.limits.wall) return;
@@ -62,6 +73,7 @@ class Handle final : public Call {
   const TimePoint accepted_;
   const std::shared_ptr<const std::atomic<bool>> waiting_;
   const std::array<std::shared_ptr<OutputStream>, 2> streams_;
+  const std::shared_ptr<InputFeed> feed_;  // null: its input does not stay open
   const milliseconds job_wall_;
 };
 
@@ -80,26 +92,62 @@ void give_to(const Identity& identity, const OwnedFd& pipe) {
   if (::geteuid() == 0) (void)!::fchown(pipe.get(), identity.host_uid, identity.host_gid);
 }
 
-Result<OwnedFd> standard_input(Command& command, const Identity& identity) {
+// Null if nothing can be added to what the command starts with.
+std::shared_ptr<InputFeed> feed_of(Command& command) {
+  const bool fed = command.terminal.has_value() || command.keep_stdin_open;
+  if (!fed || command.stdin_pipe.valid()) return nullptr;
+  const auto sink =
+      command.terminal.has_value() ? InputFeed::Sink::kTerminal : InputFeed::Sink::kPipe;
+  std::string first = std::move(command.stdin_bytes).value_or(std::string());
+  command.stdin_bytes.reset();
+  return std::make_shared<InputFeed>(sink, std::move(first));
+}
+
+// The end that the program gets; the other is the call's.
+Result<OwnedFd> fed_input(RunningCall& call) {
+  sys::Pipe pipe = TRY(sys::pipe());
+  ::fcntl(pipe.write.get(), F_SETFL, O_NONBLOCK);
+  call.input = std::move(pipe.write);
+  give_to(call.policy->identity, pipe.read);
+  return std::move(pipe.read);
+}
+
+Result<OwnedFd> standard_input(RunningCall& call) {
+  Command& command = call.command;
   if (command.stdin_pipe.valid()) {
-    give_to(identity, command.stdin_pipe);
+    give_to(call.policy->identity, command.stdin_pipe);
     return std::move(command.stdin_pipe);
   }
+  if (call.feed != nullptr) return fed_input(call);
   if (command.stdin_bytes.has_value()) return sys::memfd("stdin", *command.stdin_bytes);
   return sys::open("/dev/null", O_RDONLY);
+}
+
+Status open_standard(RunningCall& call, OwnedFd (&standard)[3]) {
+  if (call.plan.terminal.has_value()) {
+    // Init opens the terminal, which is the sandbox's own, and gives us its master.
+    for (OwnedFd& stream : standard) stream = TRY(sys::open("/dev/null", O_RDWR));
+    return {};
+  }
+  standard[0] = TRY(standard_input(call));
+  for (int stream = 0; stream < 2; ++stream) {
+    sys::Pipe pipe = TRY(sys::pipe());
+    ::fcntl(pipe.read.get(), F_SETFL, O_NONBLOCK);
+    call.output[stream] = std::move(pipe.read);
+    give_to(call.policy->identity, pipe.write);
+    standard[stream + 1] = std::move(pipe.write);
+  }
+  return {};
 }
 
 // The streams, the plan and the channel: the call keeps one end of each, the launch gets the other.
 Result<LaunchFds> open_streams(RunningCall& call) {
   LaunchFds fds;
   fds.call_plan = TRY(sys::memfd("call-plan", encode(call.plan)));
-  fds.standard[0] = TRY(standard_input(call.command, call.policy->identity));
-  for (int stream = 0; stream < 2; ++stream) {
-    sys::Pipe pipe = TRY(sys::pipe());
-    ::fcntl(pipe.read.get(), F_SETFL, O_NONBLOCK);
-    call.output[stream] = std::move(pipe.read);
-    give_to(call.policy->identity, pipe.write);
-    fds.standard[stream + 1] = std::move(pipe.write);
+  TRY(open_standard(call, fds.standard));
+  if (call.command.notebook.valid()) {
+    give_to(call.policy->identity, call.command.notebook);
+    fds.notebook = std::move(call.command.notebook);
   }
   sys::SocketPair channel = TRY(sys::socketpair_seqpacket());
   ::fcntl(channel.first.get(), F_SETFL, O_NONBLOCK);
@@ -200,6 +248,10 @@ void LinuxEngine::post(std::uint64_t number, std::function<void(RunningCall&)> a
   });
 }
 
+void LinuxEngine::feed(std::uint64_t number, InputFeed& feed) {
+  if (feed.claim_wake()) post(number, [this](RunningCall& call) { write_input(call); });
+}
+
 void LinuxEngine::cancel(std::uint64_t number, std::optional<milliseconds> grace) {
   std::shared_ptr<RunningCall> never_started;
   {
@@ -261,6 +313,7 @@ Result<std::shared_ptr<RunningCall>> LinuxEngine::prepare(std::shared_ptr<const 
   call->caller = command.caller;
   call->limits = command.limits;
   call->policy = std::move(policy);
+  call->feed = feed_of(command);
   call->command = std::move(command);
   call->observer = std::move(observer);
   call->streams = {std::make_shared<OutputStream>(), std::make_shared<OutputStream>()};

@@ -23,7 +23,7 @@
 namespace mayfly::sandbox {
 
 // What an epoll event is about, packed into its 64 bits: a role and a number.
-enum class Role : std::uint8_t { kWake, kZygote, kStdout, kStderr, kChannel, kCgroup };
+enum class Role : std::uint8_t { kWake, kZygote, kStdin, kStdout, kStderr, kChannel, kCgroup };
 
 // The engine: one thread with one epoll, the loop, for everything that running calls do.
 //
@@ -47,6 +47,8 @@ class LinuxEngine final : public Engine {
 
   // For handles: does `action` to the call in the loop's thread, once it runs and if it still does.
   void post(std::uint64_t number, std::function<void(RunningCall&)> action);
+  // For handles: something was added to the input of the call, or it was closed.
+  void feed(std::uint64_t number, InputFeed& feed);
   // Ends a call: one that waits for its place never starts.
   void cancel(std::uint64_t number, std::optional<milliseconds> grace);
 
@@ -88,6 +90,9 @@ class LinuxEngine final : public Engine {
   std::vector<std::uint64_t> others_of_caller(const RunningCall& call) const;
   void pass_on(SocketOwners::Messages messages);
   void read_output(RunningCall& call, int stream);
+  void open_input(RunningCall& call, OwnedFd input);
+  void write_input(RunningCall& call);
+  void adopt_terminal(RunningCall& call, std::vector<OwnedFd>& fds);
   void drain(RunningCall& call);
   void finish(std::uint64_t number);
 

@@ -1,4 +1,6 @@
+#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -18,6 +20,9 @@ constexpr std::size_t kReadBytes = 64 * 1024;
 constexpr milliseconds kBetweenLooks{500};
 
 Role role_of(std::uint64_t tag) { return static_cast<Role>(tag >> 56); }
+std::uint64_t tag_of(Role role, std::uint64_t number) {
+  return (std::uint64_t(role) << 56) | number;
+}
 std::uint64_t number_of(std::uint64_t tag) { return tag & ((1ULL << 56) - 1); }
 
 bool is_readable(const OwnedFd& fd) {
@@ -96,6 +101,12 @@ bool LinuxEngine::all_done() {
 }
 
 void LinuxEngine::loop() {
+  // A program that does not read its input any more shows as EPIPE.
+  sigset_t pipe_signal;
+  sigemptyset(&pipe_signal);
+  sigaddset(&pipe_signal, SIGPIPE);
+  ::pthread_sigmask(SIG_BLOCK, &pipe_signal, nullptr);
+
   epoll_event events[64];
   int patience = milliseconds_to_next_deadline();
   while (true) {
@@ -120,6 +131,8 @@ void LinuxEngine::handle(std::uint64_t what) {
   if (found == calls_.end()) return;
   RunningCall& call = *found->second;
   switch (role) {
+    case Role::kStdin:
+      return write_input(call);
     case Role::kStdout:
       return read_output(call, 0);
     case Role::kStderr:
@@ -137,8 +150,12 @@ void LinuxEngine::adopt(const std::shared_ptr<RunningCall>& call) {
   calls_[call->number] = call;
   call->terminate_at = call->began + call->limits.wall;
   if (call->enforcement.cpu_time == Enforcer::kCgroup) call->look_at_cpu = call->began;
-  watch(call->output[0].get(), Role::kStdout, call->number, EPOLLIN);
-  watch(call->output[1].get(), Role::kStderr, call->number, EPOLLIN);
+  // Those of a terminal come when it is open.
+  if (call->output[0].valid()) {
+    watch(call->output[0].get(), Role::kStdout, call->number, EPOLLIN);
+    watch(call->output[1].get(), Role::kStderr, call->number, EPOLLIN);
+  }
+  if (call->input.valid()) open_input(*call, std::move(call->input));
   watch(call->channel.get(), Role::kChannel, call->number, EPOLLIN);
   if (call->enforcement.cgroup == CgroupVersion::kV1) {
     call->look_at_forks = call->began + kBetweenLooks;
@@ -164,6 +181,7 @@ void LinuxEngine::abandon(const std::shared_ptr<RunningCall>& call, Error failur
     const std::lock_guard lock(mutex_);
     waiting_.erase(call->number);
   }
+  if (call->feed != nullptr) call->feed->end();
   call->failure = std::move(failure);
   call->finished = Clock::now();
   call->began = call->finished;
@@ -185,6 +203,48 @@ void LinuxEngine::read_output(RunningCall& call, int stream) {
   if (kept < size) call.end(EndedBy::kOutput, std::nullopt);
 }
 
+void LinuxEngine::open_input(RunningCall& call, OwnedFd input) {
+  call.input = std::move(input);
+  // For no event: what the kernel tells all the same is that nobody reads any more.
+  watch(call.input.get(), Role::kStdin, call.number, 0);
+  write_input(call);
+}
+
+void LinuxEngine::write_input(RunningCall& call) {
+  if (!call.input.valid()) return;  // a terminal that is not open yet, or the end of it all
+  const InputFeed::State state = call.feed->write_to(call.input.get());
+  if (state == InputFeed::State::kDone) return call.input.reset();
+  const bool await = state == InputFeed::State::kBlocked;
+  if (await == call.input_awaited) return;
+  call.input_awaited = await;
+  epoll_event event{};
+  event.events = await ? std::uint32_t{EPOLLOUT} : 0;
+  event.data.u64 = tag_of(Role::kStdin, call.number);
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, call.input.get(), &event);
+}
+
+// The first descriptor that comes with kStarted.
+void LinuxEngine::adopt_terminal(RunningCall& call, std::vector<OwnedFd>& fds) {
+  OwnedFd master;
+  OwnedFd input;
+  if (!fds.empty()) {
+    master = std::move(fds.front());
+    fds.erase(fds.begin());
+    ::fcntl(master.get(), F_SETFL, O_NONBLOCK);
+    // Of one number epoll hears one thing only.
+    input.reset(::fcntl(master.get(), F_DUPFD_CLOEXEC, 3));
+  }
+  if (!input.valid()) {
+    call.failure = system_error("take the terminal of a sandbox", EMFILE);
+    call.failure->code = ErrorCode::kSetupFailed;
+    call.started = false;
+    return call.end(EndedBy::kSetup, std::nullopt);
+  }
+  call.output[0] = std::move(master);
+  watch(call.output[0].get(), Role::kStdout, call.number, EPOLLIN);
+  open_input(call, std::move(input));
+}
+
 void LinuxEngine::hear_init(RunningCall& call) {
   auto message = sys::receive_message(call.channel.get());
   if (!message || message->data.empty()) {
@@ -198,6 +258,9 @@ void LinuxEngine::hear_init(RunningCall& call) {
   }
   if (note->kind == Kind::kSocketHere) return pass_on(owners_.hear(call.number, *note));
   call.take_note(*note);
+  if (note->kind == Kind::kStarted && call.plan.terminal.has_value()) {
+    adopt_terminal(call, message->fds);
+  }
 }
 
 std::vector<std::uint64_t> LinuxEngine::others_of_caller(const RunningCall& call) const {
@@ -305,6 +368,8 @@ void LinuxEngine::drain(RunningCall& call) {
     }
     call.output[stream].reset();
   }
+  call.input.reset();
+  if (call.feed != nullptr) call.feed->end();
   call.channel.reset();
 }
 

@@ -18,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string_view>
 
 #include "base/sys.h"
@@ -27,14 +28,15 @@
 #include "sandbox/linux/payload.h"
 #include "sandbox/linux/stages.h"
 #include "sandbox/linux/supervisor.h"
+#include "sandbox/linux/terminal.h"
 #include "sandbox/linux/usage_watch.h"
 
 namespace mayfly::sandbox {
 namespace {
 
-void tell(const InitInputs& inputs, const Note& note) {
+void tell(const InitInputs& inputs, const Note& note, std::span<const int> fds = {}) {
   // A server that does not listen any more is gone, and the end of file will say so.
-  (void)sys::send_message(inputs.channel.get(), encode(note));
+  (void)sys::send_message(inputs.channel.get(), encode(note), fds);
 }
 
 // For what may get lost: a server that does not read just now must not stop the watch.
@@ -48,9 +50,9 @@ void tell_if_heard(const InitInputs& inputs, const Note& note) {
 // Closes what the zygote holds and init has no use for, its control socket first of all.
 Status close_others(const InitInputs& inputs) {
   std::vector<unsigned> kept;
-  for (const OwnedFd* fd :
-       {&inputs.call_plan, &inputs.standard[0], &inputs.standard[1], &inputs.standard[2],
-        &inputs.channel, &inputs.ledger, &inputs.host_proc, &inputs.zygote_life}) {
+  for (const OwnedFd* fd : {&inputs.call_plan, &inputs.standard[0], &inputs.standard[1],
+                            &inputs.standard[2], &inputs.channel, &inputs.ledger, &inputs.notebook,
+                            &inputs.host_proc, &inputs.zygote_life}) {
     if (fd->valid()) kept.push_back(static_cast<unsigned>(fd->get()));
   }
   std::sort(kept.begin(), kept.end());
@@ -65,7 +67,11 @@ Status close_others(const InitInputs& inputs) {
 Result<CallPlan> read_plan(const InitInputs& inputs) {
   constexpr std::size_t kMaxPlan = 64U << 20;
   const std::string bytes = TRY(sys::read_file(inputs.call_plan.get(), kMaxPlan));
-  return decode_call_plan(bytes);
+  CallPlan plan = TRY(decode_call_plan(bytes));
+  if (plan.has_notebook != inputs.notebook.valid()) {
+    return fail(system_error("the notebook does not fit the plan", EBADMSG));
+  }
+  return plan;
 }
 
 Status raise_loopback() {
@@ -114,8 +120,15 @@ struct Started {
   CallPlan call;
   std::optional<LedgerWriter> ledger;
   std::vector<TemporaryDirectory> temporary;
+  OpenTerminal terminal;
   StartedProgram program;
 };
+
+// Of the devpts that only this sandbox has. From now on it is the program's three streams.
+Status open_own_terminal(InitInputs& inputs, Started& started) {
+  started.terminal = TRY(open_terminal("/dev/pts/ptmx", *started.call.terminal));
+  return use_as_streams(started.terminal, inputs.standard);
+}
 
 Status open_ledger(InitInputs& inputs, Started& started) {
   started.ledger.emplace(TRY(LedgerWriter::map(inputs.ledger)));
@@ -140,6 +153,9 @@ Result<Started> set_up(const RootPlan& root, InitInputs& inputs, Stages& stages)
   TRY(stages.run("pivot", [] { return enter_tree(); }));
   started.temporary =
       TRY(stages.run("temporary directories", [&] { return temporary_directories(root); }));
+  if (started.call.terminal.has_value()) {
+    TRY(stages.run("terminal", [&] { return open_own_terminal(inputs, started); }));
+  }
   const Ruleset ruleset =
       TRY(stages.run("landlock", [&] { return make_ruleset(root.landlock, Tier::kFull); }));
   TRY(stages.run("limits", [&] { return set_limits(started.call.limits); }));
@@ -301,8 +317,12 @@ void init_main(const RootPlan& root, InitInputs inputs) {
   }
   note.kind = Kind::kStarted;
   note.landlock_abi = started->landlock_abi;
-  tell(inputs, note);
+  std::vector<int> fds;
+  if (started->terminal.master.valid()) fds.push_back(started->terminal.master.get());
+  tell(inputs, note, fds);
+  started->terminal.master.reset();
   for (OwnedFd& stream : inputs.standard) stream.reset();
+  inputs.notebook.reset();
   inputs.host_proc.reset();
 
   sigset_t children;

@@ -12,6 +12,7 @@ struct InitInputs {
   OwnedFd channel;      // to the server; its end of file means that the server is gone
   OwnedFd host_proc;    // the host's /proc, to write id maps through: ours is read-only
   OwnedFd ledger;       // shared with the server (ledger.h); the program never has it
+  OwnedFd notebook;     // the program's too, if the call has one
   OwnedFd zygote_life;  // a pipe whose other end only the zygote holds
 };
 

@@ -21,6 +21,7 @@
 #include <utility>
 
 #include "base/sys.h"
+#include "sandbox/host_probe.h"
 #include "sandbox/linux/descendants.h"
 #include "sandbox/linux/family_tally.h"
 #include "sandbox/linux/file_attributes.h"
@@ -31,6 +32,7 @@
 #include "sandbox/linux/supervisor.h"
 #include "sandbox/linux/syscall_gate.h"
 #include "sandbox/linux/syscall_text.h"
+#include "sandbox/linux/terminal.h"
 
 namespace mayfly::sandbox {
 namespace {
@@ -41,6 +43,7 @@ constexpr milliseconds kPatience{2000};
 struct Started {
   CallPlan call;
   std::optional<LedgerWriter> ledger;
+  OpenTerminal terminal;
   StartedProgram program;
   int landlock_abi = 0;
   std::vector<std::string> writable;  // host paths
@@ -70,7 +73,26 @@ Result<Ruleset> rules_of(const RootPlan& root, Started& started) {
   for (const LandlockRule& rule : rules) {
     if (rule.reach == Reach::kWrite) started.writable.push_back(rule.path);
   }
-  return make_ruleset(rules, Tier::kLandlock);
+  Ruleset ruleset = TRY(make_ruleset(rules, Tier::kLandlock));
+  if (!started.terminal.slave.valid() || !ruleset.fd.valid()) return ruleset;
+  // By its name too, and no other terminal of the host's.
+  const std::uint64_t access = landlock_access(Reach::kDevice, false, ruleset.abi);
+  if (add_landlock_rule(ruleset.fd.get(), started.terminal.slave.get(), access) < 0) {
+    return fail(system_error("landlock_add_rule of the terminal", errno));
+  }
+  return ruleset;
+}
+
+// There is no devpts but the host's: its next free terminal, which belongs to the sandbox's user.
+Status open_own_terminal(InitInputs& inputs, Started& started) {
+  auto opened = open_terminal("/dev/ptmx", *started.call.terminal);
+  if (!opened) {
+    return fail(cannot_enforce(std::move(opened).error(),
+                               "Run it without a terminal; or give the sandbox's user a /dev/ptmx "
+                               "that it may open, or use a host with user namespaces"));
+  }
+  started.terminal = std::move(*opened);
+  return use_as_streams(started.terminal, inputs.standard);
 }
 
 Status start_program(const RootPlan& root, const InitInputs& inputs, const Ruleset& ruleset,
@@ -96,6 +118,9 @@ Result<Started> set_up(const RootPlan& root, InitInputs& inputs, Stages& stages)
   started.call.process_rlimit = process_rlimit(started.call.limits);
   TRY(stages.run("limits", [&] { return limit_this_process(started.call.limits); }));
   TRY(stages.run("privileges", [] { return drop_privileges(); }));
+  if (started.call.terminal.has_value()) {
+    TRY(stages.run("terminal", [&] { return open_own_terminal(inputs, started); }));
+  }
   const Ruleset ruleset = TRY(stages.run("landlock", [&] { return rules_of(root, started); }));
   started.landlock_abi = ruleset.abi;
   TRY(stages.run("program", [&] { return start_program(root, inputs, ruleset, started); }));
@@ -383,8 +408,12 @@ void landlock_init_main(const RootPlan& root, InitInputs inputs) {
   }
   note.kind = Kind::kStarted;
   note.landlock_abi = started->landlock_abi;
-  (void)sys::send_message(inputs.channel.get(), encode(note));
+  std::vector<int> fds;
+  if (started->terminal.master.valid()) fds.push_back(started->terminal.master.get());
+  (void)sys::send_message(inputs.channel.get(), encode(note), fds);
+  started->terminal.master.reset();
   for (OwnedFd& stream : inputs.standard) stream.reset();
+  inputs.notebook.reset();
   Keeper(root, inputs, *started).serve_until_end();
 }
 

@@ -10,7 +10,8 @@ std::string encode(const Note& note) {
   wire::Writer out;
   out.put(note.kind).put(note.call).put(note.helper).put(note.pid).put(note.wait_status);
   out.put(note.question).put(note.device).put(note.inode).put(note.found).put(note.port);
-  out.put(note.left_files_in_tmp).put(note.landlock_abi).put(note.usage);
+  out.put(note.left_files_in_tmp).put(note.has_notebook).put(note.has_group);
+  out.put(note.landlock_abi).put(note.usage);
   out.put(std::uint32_t(note.stages.size()));
   for (const StageTime& stage : note.stages) out.put(stage.stage).put(stage.took.count());
   return out.put(note.error).take();
@@ -30,6 +31,8 @@ Result<Note> decode_note(std::string_view bytes) {
   note.found = in.get<bool>();
   note.port = in.get<std::uint16_t>();
   note.left_files_in_tmp = in.get<bool>();
+  note.has_notebook = in.get<bool>();
+  note.has_group = in.get<bool>();
   note.landlock_abi = in.get<std::int32_t>();
   note.usage = in.get<struct rusage>();
   const auto stages = in.get<std::uint32_t>();

@@ -17,8 +17,9 @@ namespace mayfly::sandbox {
 //
 //   server → zygote   kConfigure  fds: root plan, detached mounts of the mapped sources
 //                     kPark       helper
-//                     kLaunch     call, helper (0: none); fds: call plan, stdin, stdout, stderr,
-//                                 the call's channel, its ledger, and on cgroup v2 the call's group
+//                     kLaunch     call, helper (0: none), has_notebook, has_group; fds: call plan,
+//                                 stdin, stdout, stderr, the call's channel, its ledger, and if
+//                                 it has them its notebook and its group (of cgroup v2)
 //   zygote → server   kReady      stages
 //                     kParked     helper, pid
 //                     kFailed     call or helper (both 0: configuring), error
@@ -75,6 +76,8 @@ struct Note {
   bool found = false;
   std::uint16_t port = 0;          // kDial
   bool left_files_in_tmp = false;  // kExited
+  bool has_notebook = false;       // kLaunch
+  bool has_group = false;          // kLaunch
   std::int32_t landlock_abi = 0;   // kStarted: of the ruleset in force, 0 without one
   struct rusage usage {};
   std::vector<StageTime> stages;

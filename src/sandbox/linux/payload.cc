@@ -7,6 +7,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -36,6 +37,8 @@ struct Launch {
   char* const* envp;
   const char* cwd;
   int standard[3];
+  bool has_terminal;  // which all three are
+  int notebook;       // the program has it as kNotebookFd, or -1
   int host_proc;
   int messenger;  // takes the listener to init, which has a descriptor table of its own
   bool own_namespaces;
@@ -124,30 +127,33 @@ bool reset_signals() {
   return syscall(SYS_rt_sigprocmask, SIG_SETMASK, &empty, nullptr, sizeof empty) == 0;
 }
 
-// The program's three streams, the messenger, and the ruleset until it is enforced. Everything else
-// is really closed here, not only at exec: from now on paths are looked up that a caller chose, and
-// /proc/self/fd would lead through what init has open (CVE-2024-21626 was that).
+// To a number of its own, close-on-exec: what is already at `wanted` is lost. -1 stays -1.
+bool place(int& fd, int wanted) {
+  if (fd < 0) return true;
+  if (dup3(fd, wanted, O_CLOEXEC) < 0) return false;
+  fd = wanted;
+  return true;
+}
+
+// The program's three streams, its notebook if it has one, the messenger, and the ruleset until it
+// is enforced. Everything else is really closed here, not only at exec: from now on paths are
+// looked up that a caller chose, and /proc/self/fd would lead through what init has open
+// (CVE-2024-21626 was that).
 bool keep_only_streams(Launch& launch) {
   // init's own are all above 2; the ones from here on are copied before they can be overwritten.
   for (int i = 0; i < 3; ++i) {
     if (dup2(launch.standard[i], i) < 0) return false;
   }
-  constexpr int kMessenger = 3;
-  constexpr int kRuleset = 4;
-  // Either may have the other's number: the first copy goes out of the way of both.
-  const bool restricts = launch.ruleset >= 0;
-  if (restricts) launch.ruleset = fcntl(launch.ruleset, F_DUPFD_CLOEXEC, kRuleset + 1);
-  if (launch.messenger != kMessenger && dup3(launch.messenger, kMessenger, O_CLOEXEC) < 0) {
-    return false;
+  constexpr int kPlaces = kNotebookFd + 3;
+  // Each may have the number that another is to get: first they all go out of the way.
+  for (int* fd : {&launch.notebook, &launch.messenger, &launch.ruleset}) {
+    if (*fd >= 0 && (*fd = fcntl(*fd, F_DUPFD_CLOEXEC, kPlaces)) < 0) return false;
   }
-  launch.messenger = kMessenger;
-  unsigned next = kMessenger + 1;
-  if (restricts) {
-    if (dup3(launch.ruleset, kRuleset, O_CLOEXEC) < 0) return false;
-    launch.ruleset = kRuleset;
-    ++next;
-  }
-  return syscall(SYS_close_range, next, ~0U, 0) == 0;
+  int next = kNotebookFd;
+  if (launch.notebook >= 0 && dup2(launch.notebook, next++) < 0) return false;
+  if (!place(launch.messenger, next++)) return false;
+  if (launch.ruleset >= 0 && !place(launch.ruleset, next++)) return false;
+  return syscall(SYS_close_range, static_cast<unsigned>(next), ~0U, 0) == 0;
 }
 
 // Every process has a directory of its own in /proc, so a rule can be made only once this one is
@@ -252,6 +258,7 @@ int become_program(void* argument) {
     _exit(127);
   };
   stage("new session", setsid() >= 0);
+  if (launch.has_terminal) stage("terminal", ioctl(launch.standard[0], TIOCSCTTY, 0) == 0);
   if (launch.own_namespaces) stage("user namespace", map_ids(launch));
   // Counted in this user namespace alone (user_namespaces(7), per-namespace limits: Linux 5.14).
   if (launch.own_namespaces) stage("user counts", limit_user_counts(launch));
@@ -370,6 +377,8 @@ Result<StartedProgram> start_payload(const RootPlan& root, const CallPlan& call,
   launch.envp = envp.data();
   launch.cwd = call.cwd.c_str();
   for (int i = 0; i < 3; ++i) launch.standard[i] = inputs.standard[i].get();
+  launch.has_terminal = call.terminal.has_value();
+  launch.notebook = inputs.notebook.get();
   launch.host_proc = inputs.host_proc.get();
   launch.messenger = messenger.get();
   launch.own_namespaces = root.tier == Tier::kFull;

@@ -18,7 +18,8 @@ struct StartedProgram {
 
 // Starts the program of `call` as a child of init: in a user namespace of its own that owns
 // nothing, with no capabilities but those that `root` keeps, under `ruleset` and the filters of
-// `root`, with only its three standard streams. Returns when the program runs.
+// `root`, with only its three standard streams, which a terminal may be, and its notebook. Returns
+// when the program runs.
 Result<StartedProgram> start_payload(const RootPlan& root, const CallPlan& call,
                                      const InitInputs& inputs, const Ruleset& ruleset);
 

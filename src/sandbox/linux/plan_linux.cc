@@ -344,10 +344,20 @@ Result<CallPlan> plan_call(const Policy& policy, const Command& command) {
   plan.process_rlimit = command.limits.processes;
   std::map<std::string, std::string> environment(policy.environment.begin(),
                                                  policy.environment.end());
+  if (command.terminal.has_value()) {
+    plan.terminal = command.terminal;
+    environment["TERM"] = policy.terminal_type;
+  }
+  plan.has_notebook = command.notebook.valid();
   for (const auto& [name, value] : command.environment) environment[name] = value;
   for (const auto& [name, value] : environment) {
     if (name == "PATH") plan.path = value;
     plan.environment.push_back(name + "=" + value);
+  }
+  if (command.terminal.has_value() && command.stdin_pipe.valid()) {
+    return fail(input_error(ErrorCode::kInvalidArgument, "terminal", "",
+                            "a terminal cannot have a pipe as its input",
+                            "Give the input as text, or run it without a terminal"));
   }
   if (plan.cwd.size() >= PATH_MAX) {
     return fail(input_error(ErrorCode::kInvalidArgument, "cwd", text::shorten(plan.cwd, 80),

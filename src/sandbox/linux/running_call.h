@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "sandbox/engine.h"
 #include "sandbox/linux/enforcement.h"
+#include "sandbox/linux/input_feed.h"
 #include "sandbox/linux/ledger.h"
 #include "sandbox/linux/messages.h"
 #include "sandbox/linux/plan.h"
@@ -33,7 +34,10 @@ struct RunningCall {
   CallObserver observer;
   std::uint64_t zygote = 0;
 
-  OwnedFd output[2];  // read ends of stdout and stderr
+  OwnedFd input;               // write end of stdin if `feed`, or a terminal's master
+  bool input_awaited = false;  // whether the loop hears when it can be written to
+  std::shared_ptr<InputFeed> feed;
+  OwnedFd output[2];  // read ends of stdout and stderr; a terminal's master is the first
   std::array<std::shared_ptr<OutputStream>, 2> streams;
   std::uint64_t output_total = 0;
   OwnedFd channel;  // to init; never blocks

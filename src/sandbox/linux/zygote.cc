@@ -32,7 +32,14 @@ namespace {
 
 constexpr std::size_t kMaxPlan = 64U << 20;
 constexpr milliseconds kPatience{2000};
-constexpr std::size_t kLaunchFds = 6;  // of every launch; a group of cgroup v2 comes after them
+// Of every launch. Its notebook comes after them, then its group.
+constexpr std::size_t kLaunchFds = 6;
+
+bool has_all(const Note& request, const sys::Message& message) {
+  const std::size_t wanted =
+      kLaunchFds + (request.has_notebook ? 1U : 0U) + (request.has_group ? 1U : 0U);
+  return message.fds.size() == wanted;
+}
 
 // A child of the zygote's that waits in the control groups of one call for that call (cgroup v1:
 // there is no CLONE_INTO_CGROUP, and moving a running init costs some 10 ms). It clones the init
@@ -61,9 +68,9 @@ class Zygote {
   Status launch(const Note& request, sys::Message& message);
   Status park(std::uint64_t helper);
   [[noreturn]] void wait_parked(const OwnedFd& orders);
-  Born clone_init(sys::Message& message, clone_args args);
+  Born clone_init(const Note& request, sys::Message& message, clone_args args);
   Born clone_by_helper(std::uint64_t helper, const sys::Message& message);
-  [[noreturn]] void run_init(sys::Message& message);
+  [[noreturn]] void run_init(const Note& request, sys::Message& message);
   void reap();
   void end_all();
   std::set<pid_t> spared() const;
@@ -182,7 +189,7 @@ Status Zygote::configure(sys::Message& message) {
   return {};
 }
 
-void Zygote::run_init(sys::Message& message) {
+void Zygote::run_init(const Note& request, sys::Message& message) {
   ::prctl(PR_SET_NAME, "mayfly-init", 0, 0, 0);
   life_.write.reset();
   InitInputs inputs;
@@ -190,18 +197,19 @@ void Zygote::run_init(sys::Message& message) {
   for (int i = 0; i < 3; ++i) inputs.standard[i] = std::move(message.fds[std::size_t(i) + 1]);
   inputs.channel = std::move(message.fds[4]);
   inputs.ledger = std::move(message.fds[5]);
+  if (request.has_notebook) inputs.notebook = std::move(message.fds[kLaunchFds]);
   inputs.host_proc = std::move(host_proc_);
   inputs.zygote_life = std::move(life_.read);
   if (plan_.tier == Tier::kLandlock) landlock_init_main(plan_, std::move(inputs));
   init_main(plan_, std::move(inputs));
 }
 
-Born Zygote::clone_init(sys::Message& message, clone_args args) {
+Born Zygote::clone_init(const Note& request, sys::Message& message, clone_args args) {
   if (plan_.tier == Tier::kFull) {
     args.flags |= CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
   }
   const long pid = ::syscall(SYS_clone3, &args, sizeof args);
-  if (pid == 0) run_init(message);
+  if (pid == 0) run_init(request, message);
   return pid < 0 ? Born{0, errno} : Born{static_cast<pid_t>(pid), 0};
 }
 
@@ -218,9 +226,11 @@ void Zygote::wait_parked(const OwnedFd& orders) {
   if (::poll(&life, 1, 0) > 0) ::_exit(0);  // the zygote was gone before that
   auto message = sys::receive_message(orders.get());
   if (!message || message->data.empty()) ::_exit(0);
+  const auto request = decode_note(message->data);
+  if (!request || !has_all(*request, *message)) ::_exit(0);
   clone_args args{};
   args.flags = CLONE_PARENT;
-  const Born born = clone_init(*message, args);
+  const Born born = clone_init(*request, *message, args);
   (void)sys::send_message(orders.get(),
                           std::string_view(reinterpret_cast<const char*>(&born), sizeof born));
   ::_exit(0);
@@ -265,19 +275,20 @@ Born Zygote::clone_by_helper(std::uint64_t helper, const sys::Message& message) 
 }
 
 Status Zygote::launch(const Note& request, sys::Message& message) {
-  if (message.fds.size() < kLaunchFds)
-    return fail(system_error("a launch lacks descriptors", EBADMSG));
+  if (!has_all(request, message)) {
+    return fail(system_error("a launch has other descriptors than it says", EBADMSG));
+  }
   Born born;
   if (request.helper != 0) {
     born = clone_by_helper(request.helper, message);
   } else {
     clone_args args{};
     args.exit_signal = SIGCHLD;
-    if (message.fds.size() > kLaunchFds) {
+    if (request.has_group) {
       args.flags = CLONE_INTO_CGROUP;
-      args.cgroup = static_cast<std::uint64_t>(message.fds[kLaunchFds].get());
+      args.cgroup = static_cast<std::uint64_t>(message.fds.back().get());
     }
-    born = clone_init(message, args);
+    born = clone_init(request, message, args);
   }
   if (born.error != 0) return fail(system_error("clone3 of the sandbox's namespaces", born.error));
   calls_[born.pid] = request.call;

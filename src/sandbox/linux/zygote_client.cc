@@ -101,11 +101,14 @@ Status park(const ZygoteProcess& zygote, std::uint64_t helper) {
 Status launch(const ZygoteProcess& zygote, std::uint64_t call, const LaunchFds& fds, Birth birth) {
   std::vector<int> numbers = {fds.call_plan.get(),   fds.standard[0].get(), fds.standard[1].get(),
                               fds.standard[2].get(), fds.channel.get(),     fds.ledger.get()};
-  if (birth.cgroup >= 0) numbers.push_back(birth.cgroup);
   Note note;
   note.kind = Kind::kLaunch;
   note.call = call;
   note.helper = birth.helper;
+  note.has_notebook = fds.notebook.valid();
+  if (note.has_notebook) numbers.push_back(fds.notebook.get());
+  note.has_group = birth.cgroup >= 0;
+  if (note.has_group) numbers.push_back(birth.cgroup);
   return sys::send_message(zygote.control.get(), encode(note), numbers);
 }
 

@@ -39,6 +39,7 @@ struct LaunchFds {
   OwnedFd standard[3];
   OwnedFd channel;
   OwnedFd ledger;
+  OwnedFd notebook;  // only if the call has one
 };
 // Who clones init, and into which group: `helper` if it is not 0, else the zygote itself, into
 // `cgroup` if that is a directory of cgroup v2 (CLONE_INTO_CGROUP, Linux 5.7).

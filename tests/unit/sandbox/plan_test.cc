@@ -41,8 +41,43 @@ TEST_CASE("a plan survives the way to another process") {
   Command command;
   command.argv = {"true", "", "with space"};
   command.limits = policy.limits;
+  command.terminal = {.columns = 80, .rows = 24};
+  command.notebook = sys::memfd_unsealed("notebook").value();
   const CallPlan call = plan_call(policy, command).value();
+  CHECK(call.has_notebook);
   CHECK(decode_call_plan(encode(call)).value() == call);
+}
+
+TEST_CASE("a terminal has a type of its own, unless the command or the profile says another") {
+  Policy policy = small_policy();
+  policy.environment.emplace_back("TERM", "dumb");
+  const auto term = [&policy](bool terminal, const char* own) {
+    Command command;
+    command.argv = {"true"};
+    if (terminal) command.terminal.emplace();
+    if (own != nullptr) command.environment = {{"TERM", own}};
+    std::string found;
+    const CallPlan plan = plan_call(policy, command).value();
+    CHECK(plan.terminal.has_value() == terminal);
+    for (const std::string& variable : plan.environment) {
+      if (variable.starts_with("TERM=")) found += variable.substr(5);
+    }
+    return found;
+  };
+  CHECK(term(false, nullptr) == "dumb");
+  CHECK(term(true, nullptr) == "xterm-256color");
+  CHECK(term(true, "vt100") == "vt100");
+  policy.terminal_type = "linux";
+  CHECK(term(true, nullptr) == "linux");
+  CHECK(term(false, nullptr) == "dumb");
+}
+
+TEST_CASE("a terminal cannot have a pipe as its input") {
+  Command command;
+  command.argv = {"true"};
+  command.terminal.emplace();
+  command.stdin_pipe = sys::pipe().value().read;
+  CHECK_FALSE(plan_call(small_policy(), command).has_value());
 }
 
 TEST_CASE("a plan that was cut anywhere on the way is refused") {
