@@ -214,6 +214,9 @@ void posture(Sandbox& in) {
          "CapAmb: 0000000000000000\nNoNewPrivs: 1\nSeccomp: 2\n",
          "what the kernel says of the task");
   }
+  // What init shares with the server is no task's to write.
+  const std::string maps = in.told("reader", "read /proc/self/maps");
+  check(!maps.empty() && maps.find("ledger") == std::string::npos, "the ledger is not mapped");
   // Whose is what it makes, on the host?
   same(in.told("writer", "create mine"), "done", "a new file");
   struct stat made {};
@@ -306,6 +309,11 @@ void limits(Sandbox& in) {
   Policy policy = in.usual();
   policy.limits.wall = mayfly::milliseconds(300);
   check(in.run(policy, "reader", "loop -").ended_by == EndedBy::kTimeout, "the wall limit");
+  // One that waits for a writer, before init watches.
+  if (::mkfifo(in.in("fifo").c_str(), 0666) < 0 || ::chmod(in.in("fifo").c_str(), 0666) < 0) {
+    std::exit(1);
+  }
+  check(in.run(policy, "reader", "open fifo").ended_by == EndedBy::kTimeout, "while preparing");
   policy = in.usual();
   policy.limits.memory_bytes = 96U << 20;
   const Report memory = in.run(policy, "reader", "memory -");
@@ -397,6 +405,9 @@ void cost(Sandbox& in) {
   }
   std::printf("medians of %d in us: a task %ld, true in a sandbox %ld, posix_spawn of true %ld\n",
               kTimes, median_us(tasks), median_us(programs), median_us(spawns));
+  for (const auto& stage : in.run("reader", "nothing").usage.setup) {
+    std::printf("  %s %ld us\n", stage.stage.c_str(), static_cast<long>(stage.took.count()));
+  }
 }
 
 const std::map<std::string, std::function<void(Sandbox&)>> kCases = {
