@@ -4,20 +4,19 @@
 namespace mayfly::sandbox {
 namespace {
 
-Error unsupported(const Command& command) {
+Error unsupported() {
   Error error;
   error.code = ErrorCode::kHostCannotEnforce;
-  error.message = std::string("this platform has no sandbox that Mayfly can use") +
-                  (command.task.empty() ? "" : ", for tasks neither");
+  error.message = "this platform has no sandbox that Mayfly can use";
   error.remedy = "Run Mayfly on Linux: in WSL 2 on Windows, over ssh from macOS";
   return error;
 }
 
 class StubEngine final : public Engine {
  public:
-  Result<std::shared_ptr<Call>> start(std::shared_ptr<const Policy>, Command command,
+  Result<std::shared_ptr<Call>> start(std::shared_ptr<const Policy>, Command,
                                       CallObserver) override {
-    return fail(unsupported(command));
+    return fail(unsupported());
   }
 };
 
