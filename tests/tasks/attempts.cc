@@ -167,7 +167,7 @@ const std::map<std::string, Attempt>& known() {
              ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
          return outcome(page == MAP_FAILED ? -1 : 0);
        }},
-      {"map",
+      {"unshare",
        [](const std::string&) {
          return outcome(::syscall(SYS_unshare, 0x10000000 /* CLONE_NEWUSER */));
        }},

@@ -8,7 +8,7 @@ namespace mayfly::test {
 //
 //   open PATH        opens it, and answers its content
 //   beneath PATH     the same with openat2, below the working directory
-//   slow-throw -     throws before the filter
+//   prepare-…        something that should end badly, or not be possible, as early as that
 //
 // After it, whatever `attempt` in attempts.cc knows: the answer is the errno's name, or "done".
 sandbox::TaskTable attempts();
