@@ -47,6 +47,13 @@ Status refuse(const char* rule, const char* remedy) {
   return fail(cannot_enforce(std::move(error), remedy));
 }
 
+Status check_is_program(const Command& command) {
+  if (command.task.empty()) return {};
+  Error error;
+  error.message = "macOS has no sandbox for a task, a function of this program's own";
+  return fail(cannot_enforce(std::move(error), "Run Mayfly on Linux"));
+}
+
 Status check_policy(const Policy& policy) {
   const char* const linux = "Run Mayfly on Linux, or use a profile that does without it";
   if (policy.weakest_tier == Tier::kFull) {
@@ -345,6 +352,7 @@ class MacEngine final : public Engine {
 
   Result<std::shared_ptr<Call>> start(std::shared_ptr<const Policy> policy, Command command,
                                       CallObserver observer) override {
+    TRY(check_is_program(command));
     TRY(check_policy(*policy));
     TRY(check_workspaces(*policy));
     TRY(check_settable(*policy, command));
