@@ -351,8 +351,9 @@ void LinuxEngine::drain(RunningCall& call) {
     call.output[stream].reset();
   }
   call.channel.reset();
-  published_.remove(call.number);
+  // In this order: as long as others relay a port of this call, it is not taken for their own.
   relay_.forget(call.number);
+  published_.remove(call.number);
 }
 
 // Init is reaped and so is everything below it: whatever it wrote is in the pipes and sockets.
