@@ -63,6 +63,8 @@ constexpr PolicyOption kOptions[] = {
      "whether build caches are kept"},
     {kNetwork, "--net", "none|HOST[:PORT]", "network.allow", Shape::kList, as_text,
      "no network, or a host that may be reached"},
+    {kNetwork, "--publish", "PORT", "network.publish", Shape::kList, as_number,
+     "port of a job that later calls reach on their own loopback"},
     {kNetwork, "--syscall-deny", "RULE", "syscalls.deny", Shape::kList, as_text,
      "system call or @group that programs may not make"},
     {kLimits, "--timeout-ms", "N", "limits.wall", Shape::kOne, as_milliseconds, "wall time"},

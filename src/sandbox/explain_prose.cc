@@ -65,6 +65,16 @@ std::string network_sentence(const Profile& profile) {
   return "It reaches no network.";
 }
 
+// Whatever is said of the rest of the network.
+std::string publish_sentence(const Profile& profile) {
+  std::vector<std::string> ports;
+  for (const auto& each : profile.network_publish) ports.push_back(std::to_string(each.value));
+  if (ports.empty()) return "";
+  const bool one = ports.size() == 1;
+  return std::string("What a job serves on loopback ") + (one ? "port " : "ports ") +
+         text::join(ports, ", ") + " is reached by later calls of the same caller at their own.";
+}
+
 std::string kernel_sentence(const Profile& profile) {
   if (profile.syscalls_allow.empty() && profile.syscalls_danger_allow.empty()) {
     return "It may make no system calls but those that every program needs to start and end.";
@@ -128,6 +138,9 @@ std::vector<std::string> prose_of(const Profile& profile, const Policy* policy) 
   std::vector<std::string> out = {files_sentence(profile),   home_sentence(profile),
                                   network_sentence(profile), kernel_sentence(profile),
                                   limits_sentence(profile),  host_sentence(profile)};
+  if (std::string published = publish_sentence(profile); !published.empty()) {
+    out.insert(out.begin() + 3, std::move(published));
+  }
   if (policy != nullptr && policy->identity.host_uid == kSpareUid) {
     out.emplace_back("Since workspace and server are root's, it runs as a uid of its own.");
   }

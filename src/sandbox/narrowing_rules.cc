@@ -51,6 +51,12 @@ void compare_network(const NetworkPolicy& inner, const NetworkPolicy& outer, Fin
     found.add("network.mode",
               std::string("is ") + to_string(inner.mode) + ", more than " + to_string(outer.mode));
   }
+  // Loopback is there whatever the mode is.
+  for (const std::uint16_t port : inner.publish) {
+    if (!has(outer.publish, port)) {
+      found.add("network.publish " + std::to_string(port), "is not published");
+    }
+  }
   // Without a network no rule lets anything through, and no name leads anywhere.
   if (inner.mode == NetworkMode::kNone) return;
   for (const HostAddress& host : inner.hosts) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -66,6 +67,9 @@ struct HostAddress {
 
 // Whether anything outside of a sandbox can be reached at all in this version, whatever the mode.
 inline constexpr bool kHasWayOut = false;
+
+// At most so many ports are published.
+inline constexpr std::size_t kMostPublished = 16;
 
 struct NetworkPolicy {
   NetworkMode mode = NetworkMode::kNone;

@@ -44,6 +44,9 @@ std::string network_text(const NetworkPolicy& network) {
   for (const HostAddress& host : network.hosts) {
     out += "host " + host.name + " at " + host.address + "\n";
   }
+  for (const std::uint16_t port : network.publish) {
+    out += "publish " + std::to_string(port) + "\n";
+  }
   return out;
 }
 

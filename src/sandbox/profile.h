@@ -133,6 +133,7 @@ struct Profile {
   List<HostRule> network_allow;
   List<HostRule> network_deny;
   List<HostAddress> network_hosts;
+  List<std::uint16_t> network_publish;  // ports
 
   // [syscalls], [capabilities]
   List<SyscallRule> syscalls_allow;

@@ -312,6 +312,20 @@ Codec<Watched> watched_codec() {
   return out;
 }
 
+Codec<std::uint16_t> port_codec() {
+  const Codec<std::uint64_t> number = settings::count_codec(1, 65535);
+  Codec<std::uint16_t> out;
+  out.type = "port";
+  out.schema = number.schema;
+  out.read = [number](const Node& node) -> Reading<std::uint16_t> {
+    auto port = number.read(node);
+    if (!port) return tl::unexpected<Complaint>(port.error());
+    return static_cast<std::uint16_t>(*port);
+  };
+  out.write = [](const std::uint16_t& port) { return std::to_string(port); };
+  return out;
+}
+
 Codec<HostRule> host_rule_codec() {
   static constexpr std::size_t kMostReason = 200;
   Codec<HostRule> out;

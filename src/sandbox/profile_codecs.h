@@ -23,6 +23,7 @@ settings::Codec<ToolchainChoice> toolchains_codec();
 settings::Codec<MemoryLimit> memory_codec();
 settings::Codec<Watched> watched_codec();
 settings::Codec<HostRule> host_rule_codec();
+settings::Codec<std::uint16_t> port_codec();
 settings::Codec<SyscallRule> syscall_rule_codec(SyscallList list);
 settings::Codec<std::string> capability_codec();
 settings::Codec<Requirement> requirement_codec();

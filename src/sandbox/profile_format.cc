@@ -282,6 +282,9 @@ std::vector<Field<Profile>> fields() {
       many("network", "deny", host_rule_codec(), "hosts that may not, whatever is allowed",
            &Profile::network_deny),
       hosts_field(),
+      many("network", "publish", port_codec(),
+           "ports of a job that later calls of the same caller reach on their own loopback",
+           &Profile::network_publish),
       many("syscalls", "allow", syscall_rule_codec(SyscallList::kAllow),
            "groups (@files) and calls that programs may make, within the built-in tables",
            &Profile::syscalls_allow),
@@ -399,6 +402,7 @@ std::string text_of(const SyscallRule& rule) { return rule.text; }
 std::string host_of(const HostRule& rule) { return rule.text; }
 std::string variable_of(const std::pair<std::string, std::string>& set) { return set.first; }
 std::string itself(const std::string& text) { return text; }
+std::string port_text(std::uint16_t port) { return std::to_string(port); }
 
 // Those hosts of which nothing at all may be asked.
 Places denied_hosts(const List<HostRule>& list) {
@@ -442,6 +446,14 @@ void refuse_denied(const Places& denied, const List<PathRule>& later, Diagnostic
   }
 }
 
+// Init listens on each of them for every call.
+void refuse_too_many_ports(const List<std::uint16_t>& ports, Diagnostics& diagnostics) {
+  if (ports.size() <= kMostPublished) return;
+  diagnostics.error(ports.back().at, port_text(ports.back().value),
+                    "is more than " + std::to_string(kMostPublished) + " ports",
+                    "publish only those that a job serves on");
+}
+
 void check_file(const Profile& profile, Diagnostics& diagnostics) {
   const auto path_of = [](const PathRule& rule) { return rule.path; };
   Places paths;
@@ -456,6 +468,10 @@ void check_file(const Profile& profile, Diagnostics& diagnostics) {
   refuse_twice(
       profile.network_hosts, [](const HostAddress& each) { return each.name; },
       "has two addresses in this file", names, diagnostics);
+  Places ports;
+  refuse_twice(profile.network_publish, port_text, "is published twice in this file", ports,
+               diagnostics);
+  refuse_too_many_ports(profile.network_publish, diagnostics);
   const char* both = "is allowed and denied in this file";
   const Places denied_calls = places_of(profile.syscalls_deny, text_of);
   refuse_those_in(denied_calls, profile.syscalls_allow, text_of, both, diagnostics);
@@ -536,10 +552,12 @@ void merge_profile(Profile& base, const Profile& later, Diagnostics& diagnostics
   // Said twice is said once.
   drop_those_in(places_of(later.protect, itself), base.protect, itself);
   drop_those_in(places_of(later.danger_unprotect, itself), base.danger_unprotect, itself);
+  drop_those_in(places_of(later.network_publish, port_text), base.network_publish, port_text);
   drop_those_in(places_of(later.environment_pass, itself), base.environment_pass, itself);
   drop_those_in(places_of(later.environment_set, variable_of), base.environment_pass, itself);
   drop_those_in(places_of(later.environment_pass, itself), base.environment_set, variable_of);
   profile_format().merge(base, narrowed);
+  refuse_too_many_ports(base.network_publish, diagnostics);
   base.layers.insert(base.layers.end(), later.layers.begin(), later.layers.end());
 }
 

@@ -462,6 +462,9 @@ class Resolver {
     policy_.network.allow = rules_of(profile_.network_allow, "network.allow");
     policy_.network.deny = rules_of(profile_.network_deny, "network.deny");
     for (const auto& each : profile_.network_hosts) policy_.network.hosts.push_back(each.value);
+    for (const auto& each : profile_.network_publish) {
+      policy_.network.publish.push_back(each.value);
+    }
     policy_.syscalls.allow = rules_of(profile_.syscalls_allow, "syscalls.allow");
     policy_.syscalls.deny = rules_of(profile_.syscalls_deny, "syscalls.deny");
     policy_.syscalls.danger_allow =
@@ -474,6 +477,7 @@ class Resolver {
       policy_.capabilities.push_back(each.value);
     }
     sorted(policy_.capabilities);
+    sorted(policy_.network.publish);
     for (const auto& each : profile_.requires_) policy_.requirements.push_back(each.value);
     sorted(policy_.requirements);
     if (profile_.observe) policy_.observe.level = profile_.observe->value;

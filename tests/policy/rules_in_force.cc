@@ -437,6 +437,9 @@ void landlock_tier(Sandbox& in) {
   policy = usual;
   policy.capabilities = {"CAP_KILL"};
   refused(policy, "capabilities.danger_keep");
+  policy = usual;
+  policy.network.publish = {3000};
+  refused(policy, "network.publish");
 }
 
 const std::map<std::string, std::function<void(Sandbox&)>> kCases = {

@@ -137,6 +137,8 @@ def case_refused_unless_accepted(place):
         error = place.run("/usr/bin/true")["error"]
         expect(error["code"] == "E2002" and "chown" in error["remedy"], "root's workspace is not refused", error)
         os.chown(place.workspace, OWNER, OWNER)
+    error = place.run("/usr/bin/true", options=("--publish", "3000"))["error"]
+    expect(error["code"] == "E2002" and error["field"] == "network.publish", "a published port is accepted", error)
     program = place.workspace / "set-id"
     shutil.copy("/usr/bin/true", program)
     place.give_away()

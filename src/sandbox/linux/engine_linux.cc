@@ -186,7 +186,9 @@ Error no_disk(const Limits& limits) {
 
 LinuxEngine::LinuxEngine(EngineOptions options, std::unique_ptr<Prestart> early)
     : options_(std::move(options)),
-      queue_(std::size_t(options_.max_calls), std::size_t(options_.max_queued)) {
+      queue_(std::size_t(options_.max_calls), std::size_t(options_.max_queued)),
+      relay_(
+          [this](const PortRelay::Dial& asked) { post_to_loop([this, asked] { dial(asked); }); }) {
   std::unique_ptr<ZygoteProcess> zygote(static_cast<ZygoteProcess*>(early.release()));
   zygotes_ = std::make_unique<ZygotePool>(std::move(zygote), [this](const Zygote& made) {
     watch(made.process->control.get(), Role::kZygote, made.number, EPOLLIN);
@@ -383,6 +385,10 @@ Status LinuxEngine::launch(const std::shared_ptr<RunningCall>& call) {
     call->private_directory = {nullptr,
                                [directories, id = call->id](void*) { directories->remove(id); }};
     use_private_directory(call->plan, *call->policy, path);
+  }
+  if (call->tier == Tier::kFull && call->plan.task.empty()) {
+    call->relayed = published_.reachable(call->caller, call->policy->network.publish);
+    for (const auto& [port, behind] : call->relayed) call->plan.relayed_ports.push_back(port);
   }
   LaunchFds fds = TRY(open_streams(*call));
   Berth berth = TRY_TO("make a control group", zygotes_->take_berth(zygote));

@@ -16,6 +16,8 @@
 #include "sandbox/call_queue.h"
 #include "sandbox/engine.h"
 #include "sandbox/linux/finisher.h"
+#include "sandbox/linux/port_relay.h"
+#include "sandbox/linux/published_ports.h"
 #include "sandbox/linux/running_call.h"
 #include "sandbox/linux/socket_owners.h"
 #include "sandbox/linux/zygote_pool.h"
@@ -33,6 +35,7 @@ enum class Role : std::uint8_t { kWake, kZygote, kStdin, kStdout, kStderr, kChan
 //   the launcher        does the same for calls that had to wait for a place
 //   the loop            owns a call from then on: output, deadlines, kills. Others reach it only by
 //                       posting a function
+//   the relay           carries bytes between calls whose ports are published (port_relay.h)
 //   the finisher        does what may take long at a call's end, tells the observer, and gives the
 //                       place to the next
 //
@@ -91,6 +94,9 @@ class LinuxEngine final : public Engine {
   void hear_init(RunningCall& call);
   std::vector<std::uint64_t> others_of_caller(const RunningCall& call) const;
   void pass_on(SocketOwners::Messages messages);
+  void publish_ports(const RunningCall& call);
+  void relay_ports(const RunningCall& call, std::vector<OwnedFd> listeners);
+  void dial(const PortRelay::Dial& dial);
   void read_output(RunningCall& call, int stream);
   void open_input(RunningCall& call, OwnedFd input);
   void write_input(RunningCall& call);
@@ -118,6 +124,8 @@ class LinuxEngine final : public Engine {
 
   std::map<std::uint64_t, std::shared_ptr<RunningCall>> calls_;  // the loop's own
   SocketOwners owners_;                                          // the loop's own
+  PublishedPorts published_;
+  PortRelay relay_;
   std::unique_ptr<ZygotePool> zygotes_;
   Finisher finisher_;
   BackgroundThread launcher_;

@@ -11,6 +11,7 @@
 #include "base/sys.h"
 #include "sandbox/linux/engine_linux.h"
 #include "sandbox/linux/lingering.h"
+#include "sandbox/linux/loopback_sockets.h"
 
 // The loop's thread of the engine. Nothing here waits for anything but the next event.
 namespace mayfly::sandbox {
@@ -257,10 +258,50 @@ void LinuxEngine::hear_init(RunningCall& call) {
     return pass_on(owners_.ask(call.number, *note, others_of_caller(call)));
   }
   if (note->kind == Kind::kSocketHere) return pass_on(owners_.hear(call.number, *note));
-  call.take_note(*note);
-  if (note->kind == Kind::kStarted && call.plan.terminal.has_value()) {
-    adopt_terminal(call, message->fds);
+  if (note->kind == Kind::kDialed) {
+    const bool usable = message->fds.size() == 1 && is_of_sandbox(message->fds.front().get());
+    return relay_.dialed(call.number, note->question,
+                         usable ? std::move(message->fds.front()) : OwnedFd());
   }
+  call.take_note(*note);
+  if (note->kind != Kind::kStarted) return;
+  if (call.plan.terminal.has_value()) adopt_terminal(call, message->fds);
+  publish_ports(call);
+  relay_ports(call, std::move(message->fds));
+}
+
+// Once it runs and is known by its pidfd, whichever of the two is heard of last.
+void LinuxEngine::publish_ports(const RunningCall& call) {
+  const std::vector<std::uint16_t>& ports = call.policy->network.publish;
+  if (ports.empty() || !call.started || !call.pidfd.valid()) return;
+  OwnedFd pidfd(::fcntl(call.pidfd.get(), F_DUPFD_CLOEXEC, 0));
+  if (!pidfd.valid()) return;
+  published_.add(call.number, {call.caller, ports, call.relayed, call.init, std::move(pidfd)});
+}
+
+// Whatever its init has sent, only a listener on one of the call's ports is served, and only while
+// the call behind it runs.
+void LinuxEngine::relay_ports(const RunningCall& call, std::vector<OwnedFd> listeners) {
+  for (OwnedFd& listener : listeners) {
+    const std::uint16_t port = listener.valid() ? port_listened_on(listener.get()) : 0;
+    const auto behind = call.relayed.find(port);
+    if (behind == call.relayed.end() || !is_of_sandbox(listener.get())) continue;
+    const auto job = calls_.find(behind->second.call);
+    if (job == calls_.end() || !job->second->channel.valid()) continue;
+    (void)relay_.add(call.number, std::move(listener), port, behind->second);
+  }
+}
+
+void LinuxEngine::dial(const PortRelay::Dial& dial) {
+  const auto job = calls_.find(dial.job);
+  Note note;
+  note.kind = Kind::kDial;
+  note.question = dial.question;
+  note.port = dial.port;
+  note.found = dial.family == Family::kIpv4;
+  const bool asked = job != calls_.end() && job->second->channel.valid() &&
+                     sys::send_message(job->second->channel.get(), encode(note)).has_value();
+  if (!asked) relay_.dialed(dial.job, dial.question, OwnedFd());
 }
 
 std::vector<std::uint64_t> LinuxEngine::others_of_caller(const RunningCall& call) const {
@@ -332,6 +373,7 @@ void LinuxEngine::hear_of_call(Zygote& zygote, const Note& note, std::vector<Own
     for (StageTime& stage : zygotes_->take_stages(zygote)) {
       call.stages.push_back({"zygote " + stage.stage, stage.took});
     }
+    publish_ports(call);
     if (call.killed_for.has_value() && !call.kill_at.has_value()) call.kill_now();
     return;
   }
@@ -371,6 +413,9 @@ void LinuxEngine::drain(RunningCall& call) {
   call.input.reset();
   if (call.feed != nullptr) call.feed->end();
   call.channel.reset();
+  // In this order: as long as others relay a port of this call, it is not taken for their own.
+  relay_.forget(call.number);
+  published_.remove(call.number);
 }
 
 // Init is reaped and so is everything below it: whatever it wrote is in the pipes and sockets.

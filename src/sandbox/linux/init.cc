@@ -25,6 +25,7 @@
 #include "base/text.h"
 #include "sandbox/linux/call_mounts.h"
 #include "sandbox/linux/ledger.h"
+#include "sandbox/linux/loopback_sockets.h"
 #include "sandbox/linux/messages.h"
 #include "sandbox/linux/payload.h"
 #include "sandbox/linux/stages.h"
@@ -123,6 +124,7 @@ struct Started {
   std::optional<LedgerWriter> ledger;
   std::vector<TemporaryDirectory> temporary;
   OpenTerminal terminal;
+  std::vector<OwnedFd> listeners;  // of published ports, for the server
   StartedProgram program;
 };
 
@@ -152,6 +154,10 @@ Result<Started> set_up(const RootPlan& root, InitInputs& inputs, Stages& stages)
   TRY(stages.run("cgroup namespace", [] { return sys::unshare(CLONE_NEWCGROUP); }));
   TRY(stages.run("hostname", [&] { return sys::sethostname(root.identity.hostname); }));
   TRY(stages.run("loopback", [] { return raise_loopback(); }));
+  if (!started.call.relayed_ports.empty()) {
+    started.listeners = TRY(stages.run(
+        "published ports", [&] { return listen_on_loopback(started.call.relayed_ports); }));
+  }
   TRY(stages.run("mounts", [&] { return mount_call(root, started.call.limits); }));
   TRY(stages.run("pivot", [] { return enter_tree(); }));
   started.temporary =
@@ -271,7 +277,26 @@ class Watchman {
     const auto note = decode_note(message->data);
     if (!note) return;
     if (note->kind == Kind::kTerminate) ::kill(-1, SIGTERM);
+    if (note->kind == Kind::kDial) dial(*note);
     supervisor_.hear(*note);
+  }
+
+  // A later call wants to reach a port of this one.
+  void dial(const Note& question) {
+    const OwnedFd socket =
+        dial_loopback(question.port, question.found ? Family::kIpv4 : Family::kIpv6);
+    Note answer;
+    answer.kind = Kind::kDialed;
+    answer.question = question.question;
+    answer.found = socket.valid();
+    const int fd = socket.get();
+    const bool sent = sys::send_message(inputs_.channel.get(), encode(answer),
+                                        std::span<const int>(&fd, answer.found ? 1 : 0))
+                          .has_value();
+    if (sent || !answer.found) return;
+    // Too many descriptors of this user are on their way.
+    answer.found = false;
+    tell(inputs_, answer);
   }
 
   // A limit was passed. The processes are killed and waited for before init ends: of what the
@@ -324,10 +349,12 @@ void init_main(const RootPlan& root, InitInputs inputs) {
   }
   note.kind = Kind::kStarted;
   note.landlock_abi = started->landlock_abi;
-  std::vector<int> fds;
-  if (started->terminal.master.valid()) fds.push_back(started->terminal.master.get());
-  tell(inputs, note, fds);
+  std::vector<int> handed_over;
+  if (started->terminal.master.valid()) handed_over.push_back(started->terminal.master.get());
+  for (const OwnedFd& listener : started->listeners) handed_over.push_back(listener.get());
+  tell(inputs, note, handed_over);
   started->terminal.master.reset();
+  started->listeners.clear();
   for (OwnedFd& stream : inputs.standard) stream.reset();
   inputs.notebook.reset();
   inputs.host_proc.reset();

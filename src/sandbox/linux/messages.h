@@ -37,7 +37,8 @@ namespace mayfly::sandbox {
 //                     kDialed     question (the server's), found; fds: a socket, non-blocking, that
 //                                 is connected or connecting to that port of its loopback
 //   server → init     kTerminate
-//                     kDial       question, port
+//                     kDial       question, port, found: somebody listens on IPv4's loopback
+//                                 there, else on IPv6's
 //                     kHaveSocket question (the server's), device, inode: is that one of yours?
 //                     kSocketFound question, found
 enum class Kind : std::uint8_t {

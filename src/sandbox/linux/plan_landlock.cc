@@ -154,6 +154,14 @@ Status check(const Policy& policy, const Surroundings& surroundings) {
                        "without a user namespace of its own it would be one over the host",
                        "Use a host with user namespaces, or a profile that keeps none"));
   }
+  if (!policy.network.publish.empty()) {
+    // The network is the host's there, and so is every port of it.
+    return fail(
+        input_error(ErrorCode::kHostCannotEnforce, "network.publish",
+                    std::to_string(policy.network.publish.front()),
+                    "without a network of its own a call cannot have a job's ports to itself",
+                    "Use a host with user namespaces, or a profile that publishes nothing"));
+  }
   for (const auto& [workspace, path] : surroundings.set_id_files) {
     return fail(refuse("workspace", workspace + "/" + path,
                        "a program could change this set-id file, which keeps its set-id bits",

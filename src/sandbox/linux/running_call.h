@@ -15,6 +15,7 @@
 #include "sandbox/linux/ledger.h"
 #include "sandbox/linux/messages.h"
 #include "sandbox/linux/plan.h"
+#include "sandbox/linux/published_ports.h"
 #include "sandbox/protected_paths.h"
 
 namespace mayfly::sandbox {
@@ -44,6 +45,7 @@ struct RunningCall {
   OwnedFd pidfd;    // of init, once it is launched
   pid_t init = 0;   // as the host numbers it
   std::unique_ptr<CallCgroup> cgroup;
+  RelayedPorts relayed;                     // of jobs, for CallPlan::relayed_ports
   std::shared_ptr<void> private_directory;  // of Tier::kLandlock: removed when let go
   // What init sees and denies, at any moment (ledger.h).
   std::optional<LedgerReader> ledger;

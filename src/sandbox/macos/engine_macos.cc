@@ -62,6 +62,7 @@ Status check_policy(const Policy& policy) {
   if (!policy.accepts_watched.memory) return refuse("a memory limit that is not watched", linux);
   if (policy.limits.cpu.count() > 0) return refuse("a limit on the CPU time of a group", linux);
   if (policy.limits.cpu_percent > 0) return refuse("a share of CPU", linux);
+  if (!policy.network.publish.empty()) return refuse("published ports", linux);
   if (policy.limits.io_bytes_per_second > 0) return refuse("a limit on I/O", linux);
   for (const MountRule& mount : policy.mounts) {
     if (mount.source != mount.destination) return refuse("a path under another name", linux);

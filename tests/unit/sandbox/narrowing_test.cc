@@ -69,6 +69,7 @@ Policy rich() {
   p.network.allow = {host("*.b:443"), host("10.0.0.0/8")};
   p.network.deny = {host("x.b")};
   p.network.hosts = {{"db", "10.0.0.7"}};
+  p.network.publish = {3000, 8080};
   p.syscalls.allow = {group("sockets"), call("openat")};
   p.syscalls.deny = {call("clone", {kFirst})};
   p.syscalls.danger_allow = {call("mount")};
@@ -142,6 +143,7 @@ std::vector<Tightening> tightenings() {
       {"network.deny y.b", [](Policy& p) { p.network.deny.push_back(host("y.b")); }},
       {"network.deny *.b", [](Policy& p) { p.network.deny.push_back(host("*.b")); }},
       {"network.hosts db", [](Policy& p) { p.network.hosts.clear(); }},
+      {"network.publish 8080", [](Policy& p) { p.network.publish.pop_back(); }},
       {"syscalls.allow openat", [](Policy& p) { p.syscalls.allow[1] = call("openat", {kFirst}); }},
       {"syscalls.allow openat", [](Policy& p) { p.syscalls.allow.pop_back(); }},
       {"syscalls.allow @sockets", [](Policy& p) { p.syscalls.allow[0] = call("socket"); }},

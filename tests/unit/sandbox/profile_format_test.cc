@@ -103,6 +103,7 @@ danger_unprotect = [".vscode"]
 mode = "proxy"
 allow = ["*.example.org:443", { host = "example.net", reason = "why not" }]
 deny = ["bad.example.org"]
+publish = [3000, 8080]
 [syscalls]
 allow = ["@files"]
 deny = ["ptrace"]
@@ -245,6 +246,8 @@ TEST_CASE("what a later file says otherwise takes the place of what an earlier o
                "[syscalls]\ndeny = [\"mount\"]\n"},
            Row{"[network]\nallow = ['a.org']", "[network]\ndeny = ['a.org']",
                "[network]\ndeny = [\"a.org\"]\n"},
+           Row{"[network]\npublish = [80, 443]", "[network]\npublish = [80, 81]",
+               "[network]\npublish = [443, 80, 81]\n"},
            Row{"[filesystem]\nprotect = ['x']", "[filesystem]\ndanger_unprotect = ['x']",
                "[filesystem]\ndanger_unprotect = [\"x\"]\n"},
            Row{"[filesystem]\ndanger_unprotect = ['x']", "[filesystem]\nprotect = ['x']",
@@ -257,6 +260,13 @@ TEST_CASE("what a later file says otherwise takes the place of what an earlier o
     INFO(row.base << " and " << row.later);
     CHECK(print_profile(merged(parse(row.base), parse(row.later))) == row.merged);
   }
+}
+
+TEST_CASE("files together publish no more ports than one of them may") {
+  const std::string base = "[network]\npublish = [1,2,3,4,5,6,7,8,9,10]";
+  CHECK(error_of_merge(base, "[network]\npublish = [10,11,12,13,14,15,16]").empty());
+  CHECK_THAT(error_of_merge(base, "[network]\npublish = [11,12,13,14,15,16,17]"),
+             test::contains("\"17\" is more than 16 ports"));
 }
 
 TEST_CASE("two rules of one file that contradict each other are told with both places") {
@@ -363,6 +373,13 @@ TEST_CASE("a value of the wrong type, or out of range, says which one is wanted"
                "\"1\" is not true or false"},
            Row{"[filesystem]\nworkspace = true", "\"true\" is not known"},
            Row{"[network]\ndanger_host = 1", "\"1\" is a number (network.danger_host)"},
+           Row{"[network]\npublish = 3000", "\"3000\" is not a list (network.publish)"},
+           Row{"[network]\npublish = [0]", "give 1 to 65535"},
+           Row{"[network]\npublish = [80, 65536]", "a.toml:2:16: error: \"65536\" is out of range"},
+           Row{"[network]\npublish = ['80']", "\"80\" is a text and no number"},
+           Row{"[network]\npublish = [80, 80]", "\"80\" is published twice in this file"},
+           Row{"[network]\npublish = [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]",
+               "\"17\" is more than 16 ports"},
            Row{"[limits]\nprocesses = -1", "\"-1\" is out of range (limits.processes)"},
            Row{"[limits]\nprocesses = 0", "is out of range"},
            Row{"[limits]\nprocesses = 1.5", "is a number with a fraction and no number"},

@@ -46,6 +46,10 @@ class RandomProfiles {
     }
     for (int i = some(4); i > 0; --i) out.network_allow.push_back({host("yes"), {}});
     for (int i = some(4); i > 0; --i) out.network_deny.push_back({host("no"), {}});
+    for (int i = some(4), port = 1 + some(3000); i > 0; --i) {
+      out.network_publish.push_back({static_cast<std::uint16_t>(port), {}});
+      port += 1 + some(3000);
+    }
     if (often()) out.syscalls_allow.push_back({parse_syscall_rule("@files").value(), {}});
     if (often()) out.syscalls_allow.push_back({parse_syscall_rule("getpid").value(), {}});
     if (often()) out.syscalls_deny.push_back({parse_syscall_rule("ptrace").value(), {}});
