@@ -22,9 +22,11 @@ void list(Workbench& bench, const mcp::ToolCall& call, mcp::ToolReply reply) {
                     {"status", status},
                     {"command", entry.job->summary()},
                     {"wall_ms", age}});
+    const JobTraits& traits = entry.job->traits();
+    if (traits.terminal) jobs.back()["pty"] = true;
     const std::string how = outcome ? ending(outcome->report) : status;
     text += entry.id + " · " + how + " · " + std::to_string(age) + " ms · " + entry.job->summary() +
-            "\n";
+            (traits.terminal ? " · pty" : "") + "\n";
   }
   if (text.empty()) text = "no jobs";
 
