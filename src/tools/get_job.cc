@@ -126,9 +126,9 @@ mcp::ToolSpec get_job_spec(const Briefing& briefing) {
   properties["wait_ms"] = {
       {"type", "integer"},
       {"minimum", 0},
-      {"description", "wait for its end, a match, or output after offset; default 0, most " +
+      {"description", "for its end, a match, or output after offset; default 0, most " +
                           human_time(briefing.max_wait)}};
-  properties["pattern"] = {{"type", "string"}, {"description", "RE2, for one line"}};
+  properties["pattern"] = {{"type", "string"}, {"description", "RE2, matched against lines"}};
   properties["offset"] = {
       {"type", "integer"}, {"minimum", 0}, {"description", "byte to read on from"}};
   properties["stream"] = {{"type", "string"}, {"enum", Json::array({"stdout", "stderr"})}};

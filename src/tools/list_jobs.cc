@@ -43,11 +43,9 @@ mcp::ToolSpec list_jobs_spec(const Briefing&) {
           .title = "List jobs",
           .description = "Your jobs, running and lately finished.",
           .input_schema = {{"type", "object"}, {"additionalProperties", false}},
-          .output_schema =
-              Json{{"type", "object"},
-                   {"properties", {{"jobs", {{"type", "array"}, {"items", {{"type", "object"}}}}}}},
-                   {"required", Json::array({"jobs"})},
-                   {"additionalProperties", false}},
+          .output_schema = Json{{"type", "object"},
+                                {"properties", {{"jobs", {{"type", "array"}}}}},
+                                {"required", Json::array({"jobs"})}},
           .annotations = {
               .read_only = true, .destructive = false, .idempotent = true, .open_world = false}};
 }

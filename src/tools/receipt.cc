@@ -169,17 +169,15 @@ mcp::ToolResult receipt(const Snapshot& call, ReceiptForm form) {
   return result;
 }
 
-// It is sent with four tools, and the whole list has to stay small: what is always there, and what
-// a program would ask for next. The rest comes only when it says something.
+// It is sent with four tools, and the whole list has to stay small: what a program reads first. The
+// rest comes only when it says something.
 mcp::Json receipt_schema() {
-  Json properties = Json::object();
-  for (const char* name : {"status", "job_id", "stdout", "stderr", "sandbox"}) {
-    properties[name] = of_type("string");
-  }
-  for (const char* name : {"exit_code", "next_offset"}) properties[name] = of_type("integer");
-  properties["usage"] = of_type("object");
   return {{"type", "object"},
-          {"properties", std::move(properties)},
+          {"properties",
+           {{"status", of_type("string")},
+            {"exit_code", of_type("integer")},
+            {"job_id", of_type("string")},
+            {"stdout", of_type("string")}}},
           {"required", Json::array({"status", "stdout", "usage", "sandbox"})}};
 }
 

@@ -24,30 +24,29 @@ Json number_property(std::int64_t low, const std::string& description) {
   return {{"type", "integer"}, {"minimum", low}, {"description", description}};
 }
 
-Json limits_property(const sandbox::Limits& ceilings) {
+// The names are checked when they are read: naming each as a property would cost the list dearly.
+Json limits_property() {
   std::string names = "cpu_ms";
   for (const LimitField& field : kLimitFields) names += std::string(", ") + field.name;
   return {{"type", "object"},
           {"additionalProperties", {{"type", "integer"}, {"minimum", 1}}},
-          {"description", "to lower: " + names + " (at most " +
-                              text::human_bytes(ceilings.memory_bytes) + " memory)"}};
+          {"description", "to lower: " + names}};
 }
 
 Json input_schema(const Briefing& briefing) {
   const sandbox::Limits& limits = briefing.limits;
   Json properties = Json::object();
   properties["command"] = text_property("for bash -c");
-  properties["argv"] = {{"type", "array"},
-                        {"items", {{"type", "string"}}},
-                        {"description", "program and arguments, instead of command"}};
+  properties["argv"] = {
+      {"type", "array"}, {"items", {{"type", "string"}}}, {"description", "instead of command"}};
   properties["cwd"] = text_property("absolute, or relative to the workspace");
   properties["env"] = {{"type", "object"}, {"additionalProperties", {{"type", "string"}}}};
   properties["stdin"] = text_property("all of it, then end of file");
   properties["pty"] = {{"type", "boolean"},
-                       {"description", "a terminal: one stream, stdin open for send_input"}};
+                       {"description", "a terminal, stdin open for send_input"}};
   properties["keep_ansi"] = {{"type", "boolean"}};
   properties["shell_state"] =
-      text_property("\"new\" or a handle from an earlier answer: cwd and exports are carried on");
+      text_property("\"new\" or a handle from an answer: carries cwd and exports on");
   properties["timeout_ms"] =
       number_property(1, "then TERM and KILL; default and most " + human_time(limits.wall) +
                              ", in background " + human_time(limits.job_wall));
@@ -59,7 +58,7 @@ Json input_schema(const Briefing& briefing) {
     // No enum: a profile that is offered since this was listed must not be refused.
     properties["profile"] = text_property("one of " + text::join(briefing.profiles, ", "));
   }
-  properties["limits"] = limits_property(limits);
+  properties["limits"] = limits_property();
   properties["max_output_chars"] =
       number_property(0, "default " + std::to_string(kDefaultOutputChars));
   properties["receipt"] = {{"type", "string"}, {"enum", Json::array({"lean", "full"})}};
@@ -69,13 +68,12 @@ Json input_schema(const Briefing& briefing) {
 
 std::string description(const Briefing& briefing) {
   const std::string access = briefing.workspace_writable ? "read-write" : "read-only";
-  return "Runs a shell command or program in a fresh Linux sandbox: output, exit code, usage, "
-         "denials. Workspace " +
-         access + ", " + (briefing.network ? "limited" : "no") +
+  return "Runs a shell command or program in a fresh Linux sandbox. Workspace " + access + ", " +
+         (briefing.network ? "limited" : "no") +
          " network, /tmp new each call, $SCRATCH kept. At most " +
          human_time(briefing.limits.wall) + ", " + text::human_bytes(briefing.limits.memory_bytes) +
          ", " + std::to_string(briefing.limits.processes) + " processes. What runs longer than " +
-         human_time(briefing.max_wait) + " becomes a job for get_job.";
+         human_time(briefing.max_wait) + " becomes a job.";
 }
 
 // The answer to a call whose wait is over: its receipt, or, while it runs, the job's.
