@@ -88,7 +88,27 @@ std::uint64_t least_of(std::uint64_t sandbox::Limits::*limit) {
 
 }  // namespace
 
+namespace {
+
+// The schema names no limits, to stay small.
+Status check_limit_names(const Json& wanted) {
+  std::vector<std::string> names = {"cpu_ms"};
+  for (const LimitField& field : kLimitFields) names.emplace_back(field.name);
+  for (const auto& [name, value] : wanted.items()) {
+    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+    const std::string shown = text::shorten(text::one_line(name), 80);
+    const std::string near = text::nearest(shown, names);
+    return fail(bad_argument(
+        "limits." + shown, "", "is unknown",
+        near.empty() ? "there are " + text::join(names, ", ") : "use \"" + near + "\""));
+  }
+  return {};
+}
+
+}  // namespace
+
 Status lower_limits(const Json& wanted, sandbox::Limits& limits) {
+  TRY(check_limit_names(wanted));
   for (const LimitField& field : kLimitFields) {
     const Json* value = member(wanted, field.name);
     if (value == nullptr) continue;
@@ -155,6 +175,15 @@ std::size_t parse_max_chars(const Json& arguments) {
   return std::min<std::size_t>(wanted->get<std::size_t>(), kMostOutputChars);
 }
 
+bool parse_flag(const Json& arguments, const char* name) {
+  const Json* flag = member(arguments, name);
+  return flag != nullptr && flag->get<bool>();
+}
+
+Escapes parse_escapes(const Json& arguments) {
+  return parse_flag(arguments, "keep_ansi") ? Escapes::kKeep : Escapes::kStrip;
+}
+
 milliseconds parse_wait(const Json& arguments, milliseconds otherwise, milliseconds most) {
   const Json* wanted = member(arguments, "wait_ms");
   if (wanted == nullptr) return otherwise;
@@ -164,7 +193,6 @@ milliseconds parse_wait(const Json& arguments, milliseconds otherwise, milliseco
 Result<CommandRequest> parse_command_request(const Json& arguments, Workbench& bench) {
   CommandRequest request;
   const Json* profile = member(arguments, "profile");
-  const Json* background = member(arguments, "background");
   const Json* stdin_text = member(arguments, "stdin");
   const Json* form = member(arguments, "receipt");
 
@@ -176,8 +204,20 @@ Result<CommandRequest> parse_command_request(const Json& arguments, Workbench& b
   if (form != nullptr) request.form = *form == "full" ? ReceiptForm::kFull : ReceiptForm::kLean;
   request.output.max_chars = parse_max_chars(arguments);
   request.wait = parse_wait(arguments, options.max_wait, options.max_wait);
-  if (background != nullptr && background->get<bool>()) request.place = Place::kBackground;
+  request.output.escapes = parse_escapes(arguments);
+  if (parse_flag(arguments, "background")) request.place = Place::kBackground;
   if (stdin_text != nullptr) request.command.stdin_bytes = stdin_text->get<std::string>();
+  if (parse_flag(arguments, "pty")) request.command.terminal.emplace();
+  // What is given as `stdin` is all of it: a filter in the background must see its end.
+  request.command.keep_stdin_open =
+      request.command.terminal || (request.place == Place::kBackground && stdin_text == nullptr);
+  if (const Json* state = member(arguments, "shell_state")) {
+    if (member(arguments, "command") == nullptr) {
+      return fail(bad_argument("shell_state", "", "is given with argv, which runs no shell",
+                               "use command"));
+    }
+    request.shell_state = state->get<std::string>();
+  }
 
   request.policy =
       TRY(bench.profiles.policy(profile ? profile->get<std::string>() : std::string()));

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,8 @@ struct CommandRequest {
   std::string summary;  // the command, short, on one line
   Place place = Place::kForeground;
   milliseconds wait{0};
+  // "new" or a handle; the command is then bash's, still without the wrapper around it.
+  std::optional<std::string> shell_state;
   OutputChoice output;
   ReceiptForm form = ReceiptForm::kLean;
 };
@@ -50,8 +53,10 @@ struct CommandRequest {
 // what contradicts itself, E2003 for a limit above the policy's, E1002 for a profile not offered.
 Result<CommandRequest> parse_command_request(const mcp::Json& arguments, Workbench& bench);
 
-// Also read by get_job.
+// Also read by the tools for jobs.
 std::size_t parse_max_chars(const mcp::Json& arguments);
+Escapes parse_escapes(const mcp::Json& arguments);
+bool parse_flag(const mcp::Json& arguments, const char* name);
 milliseconds parse_wait(const mcp::Json& arguments, milliseconds otherwise, milliseconds most);
 
 }  // namespace mayfly::tools

@@ -45,7 +45,7 @@ std::string marker(std::uint64_t left_out, std::uint64_t next_offset) {
 }  // namespace
 
 Excerpt page(const sandbox::OutputStream& stream, std::uint64_t offset, std::size_t budget,
-             Growth growth) {
+             Growth growth, Escapes escapes) {
   Excerpt out;
   out.total = stream.size();
   offset = std::min(offset, out.total);
@@ -60,16 +60,17 @@ Excerpt page(const sandbox::OutputStream& stream, std::uint64_t offset, std::siz
   } else if (growth == Growth::kGrowing) {
     shown = whole_at_end(shown);
   }
-  PlainText plain = plain_text(shown);
+  PlainText plain = plain_text(shown, escapes);
   out.text = std::move(plain.text);
   out.encoding = plain.encoding;
   out.next_offset = offset + shown.size();
   return out;
 }
 
-Excerpt head_and_tail(const sandbox::OutputStream& stream, std::size_t budget, Growth growth) {
+Excerpt head_and_tail(const sandbox::OutputStream& stream, std::size_t budget, Growth growth,
+                      Escapes escapes) {
   const std::uint64_t total = stream.size();
-  if (total <= budget || budget < kSmallestSplit) return page(stream, 0, budget, growth);
+  if (total <= budget || budget < kSmallestSplit) return page(stream, 0, budget, growth, escapes);
 
   const std::size_t half = (budget - kMarkerRoom) / 2;
   const std::string first = stream.read(0, half);
@@ -78,8 +79,8 @@ Excerpt head_and_tail(const sandbox::OutputStream& stream, std::size_t budget, G
   const std::string_view head = whole_at_end(whole_lines_at_end(first));
   std::string_view tail = whole_at_start(whole_lines_at_start(last));
   if (growth == Growth::kGrowing) tail = whole_at_end(tail);
-  const PlainText shown_head = plain_text(head);
-  const PlainText shown_tail = plain_text(tail);
+  const PlainText shown_head = plain_text(head, escapes);
+  const PlainText shown_tail = plain_text(tail, escapes);
 
   Excerpt out;
   out.total = total;

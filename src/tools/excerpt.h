@@ -25,10 +25,11 @@ enum class Growth { kComplete, kGrowing };
 
 // The beginning and the end of the stream, or all of it if it fits into `budget`. Cuts at the end
 // of a line if one is near, else between two characters. Of binary data only the beginning.
-Excerpt head_and_tail(const sandbox::OutputStream& stream, std::size_t budget, Growth growth);
+Excerpt head_and_tail(const sandbox::OutputStream& stream, std::size_t budget, Growth growth,
+                      Escapes escapes = Escapes::kStrip);
 
 // What follows `offset`, as much as fits.
 Excerpt page(const sandbox::OutputStream& stream, std::uint64_t offset, std::size_t budget,
-             Growth growth);
+             Growth growth, Escapes escapes = Escapes::kStrip);
 
 }  // namespace mayfly::tools

@@ -1,9 +1,11 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "mcp/json.h"
 #include "tools/command_request.h"
+#include "tools/line_search.h"
 #include "tools/receipt.h"
 #include "tools/toolset.h"
 #include "tools/waiting.h"
@@ -17,6 +19,7 @@ using mcp::member;
 OutputChoice output_of(const Json& arguments) {
   OutputChoice output;
   output.max_chars = parse_max_chars(arguments);
+  output.escapes = parse_escapes(arguments);
   if (const Json* offset = member(arguments, "offset")) {
     output.offset = offset->get<std::uint64_t>();
   }
@@ -26,21 +29,92 @@ OutputChoice output_of(const Json& arguments) {
   return output;
 }
 
+// One look reads no more: looks share a thread with all other waits.
+constexpr std::size_t kLookBytes = 256U << 10;
+// A poll for new output waits for the rest of what is printed at once.
+constexpr milliseconds kQuiet{100};
+
+std::shared_ptr<sandbox::OutputStream> stream_of(const Job& job, StreamName name) {
+  return name == StreamName::kStderr ? job.err() : job.out();
+}
+
+// Looks for the pattern in one stream or in both. Used by one thread at a time.
+class PatternWatch {
+ public:
+  PatternWatch(std::shared_ptr<Job> job, const std::shared_ptr<const re2::RE2>& pattern,
+               const OutputChoice& output)
+      : job_(std::move(job)) {
+    const bool one = output.stream || output.offset;
+    const StreamName first = output.stream.value_or(StreamName::kStdout);
+    searches_.push_back({first, LineSearch(pattern, output.offset.value_or(0))});
+    if (!one) searches_.push_back({StreamName::kStderr, LineSearch(pattern, 0)});
+  }
+
+  Look look() {
+    const bool ended = job_->outcome() != nullptr;
+    Look seen = Look::kNothing;
+    for (auto& [name, search] : searches_) {
+      if (const auto stream = stream_of(*job_, name)) {
+        const std::string piece = stream->read(search.position(), kLookBytes);
+        search.feed(piece);
+        if (piece.size() == kLookBytes) seen = Look::kMore;
+      }
+      if (seen != Look::kMore) ended ? search.end() : search.pause();
+      if (search.match()) return Look::kFound;
+    }
+    return seen;
+  }
+
+  void tell(Snapshot& shown) const {
+    for (const auto& [name, search] : searches_) {
+      if (!search.match()) continue;
+      shown.matched = {name, search.match()->offset, search.match()->line};
+      return;
+    }
+    shown.remark = "no line has matched the pattern";
+  }
+
+ private:
+  struct Search {
+    StreamName name;
+    LineSearch lines;
+  };
+  std::shared_ptr<Job> job_;
+  std::vector<Search> searches_;
+};
+
 void get(Workbench& bench, mcp::ToolCall call, mcp::ToolReply reply) {
   const std::string id = call.arguments.at("job_id").get<std::string>();
   auto job = bench.jobs.find(call.principal, id);
   if (!job) return reply(mcp::error_result(job.error()));
+  const OutputChoice output = output_of(call.arguments);
+  std::shared_ptr<PatternWatch> pattern;
+  if (const Json* wanted = member(call.arguments, "pattern")) {
+    auto compiled = compile_pattern(wanted->get<std::string>());
+    if (!compiled) return reply(mcp::error_result(compiled.error()));
+    pattern = std::make_shared<PatternWatch>(*job, *compiled, output);
+  }
 
   Wait wait{.job = *job,
             .limit = parse_wait(call.arguments, milliseconds{0}, bench.options().max_wait),
             .heartbeat = bench.options().heartbeat,
             .on_cancel = OnCancel::kLeaveJob,
-            .answer = [job = *job, id, output = output_of(call.arguments),
-                       form = bench.options().receipt] {
+            .answer = [job = *job, id, output, pattern, form = bench.options().receipt] {
               Snapshot shown = snapshot(*job, output);
               shown.job_id = id;
+              if (pattern) pattern->tell(shown);
               return receipt(shown, form);
             }};
+  if (pattern) {
+    wait.look = [pattern] { return pattern->look(); };
+  } else if (output.offset && wait.limit > milliseconds{0}) {
+    wait.quiet = kQuiet;
+    wait.look = [job = *job, from = *output.offset,
+                 name = output.stream.value_or(StreamName::kStdout)] {
+      const auto stream = stream_of(*job, name);
+      return stream && stream->size() > from ? Look::kFound : Look::kNothing;
+    };
+  }
   wait_for(bench.timers, std::move(wait), call.cancel, std::move(reply));
 }
 
@@ -52,17 +126,19 @@ mcp::ToolSpec get_job_spec(const Briefing& briefing) {
   properties["wait_ms"] = {
       {"type", "integer"},
       {"minimum", 0},
-      {"description", "wait for its end; default 0, most " + human_time(briefing.max_wait)}};
-  properties["offset"] = {{"type", "integer"},
-                          {"minimum", 0},
-                          {"description", "byte to read on from, as next_offset said"}};
+      {"description", "for its end, a match, or output after offset; default 0, most " +
+                          human_time(briefing.max_wait)}};
+  properties["pattern"] = {{"type", "string"}, {"description", "RE2, matched against lines"}};
+  properties["offset"] = {
+      {"type", "integer"}, {"minimum", 0}, {"description", "byte to read on from"}};
   properties["stream"] = {{"type", "string"}, {"enum", Json::array({"stdout", "stderr"})}};
   properties["max_output_chars"] = {{"type", "integer"}, {"minimum", 0}};
+  properties["keep_ansi"] = {{"type", "boolean"}};
   return {.name = "get_job",
           .title = "Get a job",
           .description =
-              "Status and output of a job: head and tail, or what follows offset. A "
-              "finished job is kept for a while.",
+              "Status and output of a job: head and tail, or what follows offset. Kept for " +
+              human_time(JobLimits{}.keep) + " after its end.",
           .input_schema = {{"type", "object"},
                            {"properties", std::move(properties)},
                            {"required", Json::array({"job_id"})},

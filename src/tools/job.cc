@@ -79,13 +79,41 @@ Job::WatchId Job::when_finished(std::function<void()> task) {
   return 0;
 }
 
-void Job::forget(WatchId id) {
-  std::function<void()> dropped;  // destroyed after the lock
+Status Job::write_input(std::string bytes) {
+  const auto running = call();
+  return running ? running->write_input(std::move(bytes)) : fail(sandbox::input_not_open());
+}
+
+Status Job::close_input() {
+  const auto running = call();
+  return running ? running->close_input() : fail(sandbox::input_not_open());
+}
+
+Job::WatchId Job::when_output(std::function<void()> task) {
   const std::lock_guard lock(mutex_);
-  const auto watcher = watchers_.find(id);
-  if (watcher == watchers_.end()) return;
-  dropped = std::move(watcher->second);
-  watchers_.erase(watcher);
+  output_watchers_.emplace(++last_watch_, std::move(task));
+  output_watched_ = true;
+  return last_watch_;
+}
+
+// A watcher that looks at the stream after it was added misses nothing: either it sees what was
+// appended before, or the appending thread sees the flag.
+void Job::output_arrived() {
+  if (!output_watched_) return;
+  decltype(output_watchers_) watchers;
+  {
+    const std::lock_guard lock(mutex_);
+    watchers.swap(output_watchers_);
+    output_watched_ = false;
+  }
+  for (const auto& [id, task] : watchers) task();
+}
+
+void Job::forget(WatchId id) {
+  decltype(watchers_)::node_type dropped;  // destroyed after the lock
+  const std::lock_guard lock(mutex_);
+  dropped = watchers_.extract(id);
+  if (dropped.empty()) dropped = output_watchers_.extract(id);
 }
 
 }  // namespace mayfly::tools

@@ -1,34 +1,15 @@
 #include "tools/job_table.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstdint>
 #include <utility>
+
+#include "tools/handle.h"
 
 namespace mayfly::tools {
 namespace {
 
 constexpr std::size_t kRememberedIds = 256;
-
-// "j_" and 128 random bits in base 32.
-std::string new_id() {
-  unsigned char bytes[20] = {};
-  std::size_t filled = 0;
-  // Short reads are possible only with a signal; getrandom has no other failure here.
-  while (filled < 16) {
-    const ssize_t got = ::getrandom(bytes + filled, 16 - filled, 0);
-    if (got > 0) filled += static_cast<std::size_t>(got);
-  }
-  static constexpr char kAlphabet[] = "abcdefghijklmnopqrstuvwxyz234567";
-  std::string id = "j_";
-  for (std::size_t bit = 0; bit < 128; bit += 5) {
-    const unsigned pair = static_cast<unsigned>(bytes[bit / 8]) << 8 | bytes[bit / 8 + 1];
-    id += kAlphabet[pair >> (11 - bit % 8) & 31U];
-  }
-  return id;
-}
 
 std::uint64_t output_bytes(const Job& job) {
   std::uint64_t sum = 0;
@@ -66,7 +47,7 @@ std::string JobTable::admit(const std::shared_ptr<Job>& job) {
     for (const auto& [known, kept] : jobs_) {
       if (kept.job == job) return known;
     }
-    id = new_id();
+    id = new_handle("j_");
     jobs_[id] = {.job = job, .order = ++admitted_};
   }
   // The table outlives all jobs that the engine can still finish: see Workbench.

@@ -22,9 +22,11 @@ void list(Workbench& bench, const mcp::ToolCall& call, mcp::ToolReply reply) {
                     {"status", status},
                     {"command", entry.job->summary()},
                     {"wall_ms", age}});
+    const JobTraits& traits = entry.job->traits();
+    if (traits.terminal) jobs.back()["pty"] = true;
     const std::string how = outcome ? ending(outcome->report) : status;
     text += entry.id + " · " + how + " · " + std::to_string(age) + " ms · " + entry.job->summary() +
-            "\n";
+            (traits.terminal ? " · pty" : "") + "\n";
   }
   if (text.empty()) text = "no jobs";
 
@@ -41,11 +43,9 @@ mcp::ToolSpec list_jobs_spec(const Briefing&) {
           .title = "List jobs",
           .description = "Your jobs, running and lately finished.",
           .input_schema = {{"type", "object"}, {"additionalProperties", false}},
-          .output_schema =
-              Json{{"type", "object"},
-                   {"properties", {{"jobs", {{"type", "array"}, {"items", {{"type", "object"}}}}}}},
-                   {"required", Json::array({"jobs"})},
-                   {"additionalProperties", false}},
+          .output_schema = Json{{"type", "object"},
+                                {"properties", {{"jobs", {{"type", "array"}}}}},
+                                {"required", Json::array({"jobs"})}},
           .annotations = {
               .read_only = true, .destructive = false, .idempotent = true, .open_world = false}};
 }

@@ -135,8 +135,8 @@ std::string_view whole_at_start(std::string_view bytes) {
   return bytes.substr(skip);
 }
 
-PlainText plain_text(std::string_view bytes) {
-  std::string stripped = strip_escapes(bytes);
+PlainText plain_text(std::string_view bytes, Escapes escapes) {
+  std::string stripped = escapes == Escapes::kKeep ? std::string(bytes) : strip_escapes(bytes);
   PlainText out;
   if (!text::is_utf8(stripped)) {
     stripped = text::repair_utf8(stripped);

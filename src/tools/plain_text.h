@@ -33,7 +33,10 @@ struct PlainText {
   Encoding encoding = Encoding::kUtf8;
 };
 
+// Whether escape sequences stay, for a reader who asked for them.
+enum class Escapes { kStrip, kKeep };
+
 // Text for a model: without escape sequences, every other byte that is not text made visible.
-PlainText plain_text(std::string_view bytes);
+PlainText plain_text(std::string_view bytes, Escapes escapes = Escapes::kStrip);
 
 }  // namespace mayfly::tools

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/text.h"
 #include "tools/job_resources.h"
 #include "tools/receipt_text.h"
 
@@ -18,8 +19,8 @@ using sandbox::Report;
 std::optional<Excerpt> show(const std::shared_ptr<sandbox::OutputStream>& stream,
                             const OutputChoice& choice, std::size_t budget, Growth growth) {
   if (!stream) return Excerpt{};
-  if (choice.offset) return page(*stream, *choice.offset, budget, growth);
-  return head_and_tail(*stream, budget, growth);
+  if (choice.offset) return page(*stream, *choice.offset, budget, growth, choice.escapes);
+  return head_and_tail(*stream, budget, growth, choice.escapes);
 }
 
 // Of two streams that do not both fit, stderr gets what stdout leaves, and at least a third.
@@ -81,7 +82,6 @@ void add_findings(Json& out, const Report& report) {
   if (!report.violations.empty()) out["violations"] = violations(report);
   if (Json reached = limits(report); !reached.empty()) out["limits"] = std::move(reached);
   if (report.tier != "full") out["enforcement"] = report.layers;
-  if (std::string note = note_of(report); !note.empty()) out["note"] = std::move(note);
 }
 
 Json structured(const Snapshot& call, ReceiptForm form) {
@@ -96,11 +96,19 @@ Json structured(const Snapshot& call, ReceiptForm form) {
     if (report.signal) out["signal"] = signal_name(*report.signal);
   }
   if (!call.job_id.empty()) out["job_id"] = call.job_id;
+  if (!call.shell_state.empty()) out["shell_state"] = call.shell_state;
+  if (!call.running() && !call.outcome->shell_cwd.empty()) {
+    out["cwd"] = text::one_line(call.outcome->shell_cwd);
+  }
+  if (call.matched) {
+    out["matched"] = {{"offset", call.matched->offset}, {"line", call.matched->line}};
+    if (call.matched->stream == StreamName::kStderr) out["matched"]["stream"] = "stderr";
+  }
   out["stdout"] = call.out ? call.out->text : "";
   add_output(out, call);
   out["usage"] = usage(call);
   out["sandbox"] = sandbox_label(call);
-  if (call.waiting) out["note"] = kWaits;
+  if (const std::string note = notes_of(call); !note.empty()) out["note"] = note;
   if (!call.running()) {
     add_findings(out, call.outcome->report);
     if (form == ReceiptForm::kFull) out["receipt"] = call.outcome->full_receipt;
@@ -124,6 +132,19 @@ Snapshot snapshot(const Job& job, const OutputChoice& choice) {
   const Growth growth = call.outcome ? Growth::kComplete : Growth::kGrowing;
   const auto out = job.out();
   const auto err = job.err();
+  call.shell_state = job.traits().shell_state;
+  if (choice.offset && choice.err_offset) {
+    const auto left = [](const auto& stream, std::uint64_t from) {
+      return stream ? stream->size() - std::min(stream->size(), from) : 0;
+    };
+    const std::size_t share =
+        stderr_share(choice.max_chars, left(out, *choice.offset), left(err, *choice.err_offset));
+    OutputChoice of_err = choice;
+    of_err.offset = choice.err_offset;
+    call.out = show(out, choice, choice.max_chars - share, growth);
+    call.err = show(err, of_err, share, growth);
+    return call;
+  }
   if (choice.stream || choice.offset) {
     const bool wants_err = choice.stream == StreamName::kStderr;
     (wants_err ? call.err : call.out) =
@@ -152,28 +173,16 @@ mcp::ToolResult receipt(const Snapshot& call, ReceiptForm form) {
   return result;
 }
 
-// It is sent with three tools, and the whole list has to stay small: types, no more.
+// It is sent with four tools, and the whole list has to stay small: what a program reads first. The
+// rest comes only when it says something.
 mcp::Json receipt_schema() {
-  Json properties = Json::object();
-  properties["status"] = {{"type", "string"},
-                          {"enum", Json::array({"exited", "running", "killed"})}};
-  for (const char* name : {"ended_by", "signal", "job_id", "stdout", "stderr", "stdout_encoding",
-                           "stderr_encoding", "sandbox", "note"}) {
-    properties[name] = of_type("string");
-  }
-  for (const char* name : {"exit_code", "stdout_bytes", "stderr_bytes", "next_offset"}) {
-    properties[name] = of_type("integer");
-  }
-  for (const char* name : {"violations", "limits", "enforcement"}) {
-    properties[name] = of_type("array");
-  }
-  properties["truncated"] = of_type("boolean");
-  properties["usage"] = of_type("object");
-  properties["receipt"] = of_type("object");
   return {{"type", "object"},
-          {"properties", std::move(properties)},
-          {"required", Json::array({"status", "stdout", "usage", "sandbox"})},
-          {"additionalProperties", false}};
+          {"properties",
+           {{"status", of_type("string")},
+            {"exit_code", of_type("integer")},
+            {"job_id", of_type("string")},
+            {"stdout", of_type("string")}}},
+          {"required", Json::array({"status", "stdout", "usage", "sandbox"})}};
 }
 
 const char* status_of(const Report& report) {

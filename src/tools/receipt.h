@@ -33,7 +33,16 @@ enum class StreamName { kStdout, kStderr };
 struct OutputChoice {
   std::size_t max_chars = kDefaultOutputChars;
   std::optional<StreamName> stream;
-  std::optional<std::uint64_t> offset;  // of `stream`, which is then stdout if not given
+  std::optional<std::uint64_t> offset;           // of `stream`, which is then stdout if not given
+  std::optional<std::uint64_t> err_offset = {};  // with `offset`: stderr is shown too, from there
+  Escapes escapes = Escapes::kStrip;
+};
+
+// The line of a job's output that get_job waited for.
+struct MatchedLine {
+  StreamName stream = StreamName::kStdout;
+  std::uint64_t offset = 0;  // of its first byte
+  std::string line;          // printable, shortened
 };
 
 // A call at one moment. Taken once, so that both forms of an answer say the same.
@@ -43,15 +52,19 @@ struct Snapshot {
   milliseconds age{0};
   std::optional<Excerpt> out;
   std::optional<Excerpt> err;
-  std::string job_id;    // if the job can be asked for
-  bool waiting = false;  // for a place to run
+  std::string job_id;            // if the job can be asked for
+  bool waiting = false;          // for a place to run
+  std::string shell_state = {};  // the handle; empty without
+  std::optional<MatchedLine> matched = {};
+  std::string remark = {};  // what else the tool has to say
 
   bool running() const { return outcome == nullptr; }
   bool truncated() const;
 };
 Snapshot snapshot(const Job& job, const OutputChoice& choice);
 
-// The answer of run_command, get_job and stop_job. A call that never started is an error result.
+// The answer of run_command, get_job, send_input and stop_job. A call that never started is an
+// error result.
 mcp::ToolResult receipt(const Snapshot& snapshot, ReceiptForm form);
 
 // What `structured` of a receipt conforms to.

@@ -123,7 +123,6 @@ void add_findings(std::string& out, const Report& report) {
   if (report.tier != "full") {
     add_line(out, "enforced here: " + text::join(report.layers, ", "));
   }
-  if (const std::string note = note_of(report); !note.empty()) add_line(out, "note: " + note);
 }
 
 }  // namespace
@@ -136,10 +135,21 @@ std::string receipt_text(const Snapshot& call, ReceiptForm form) {
     add_stream(body, *call.err, "stderr");
   }
   std::string notes;
+  if (!call.shell_state.empty()) {
+    add_line(notes, "shell_state " + call.shell_state);
+    if (!call.running() && !call.outcome->shell_cwd.empty()) {
+      notes += kDot + ("cwd " + text::one_line(call.outcome->shell_cwd));
+    }
+  }
+  if (call.matched) {
+    const bool err = call.matched->stream == StreamName::kStderr;
+    add_line(notes, std::string("matched at offset ") + std::to_string(call.matched->offset) +
+                        (err ? " of stderr: " : ": ") + call.matched->line);
+  }
   if (!call.running()) add_findings(notes, call.outcome->report);
   add_stream_notes(notes, call.out, "stdout", call.job_id);
   add_stream_notes(notes, call.err, "stderr", call.job_id);
-  if (call.waiting) add_line(notes, std::string("note: ") + kWaits);
+  if (const std::string note = notes_of(call); !note.empty()) add_line(notes, "note: " + note);
   if (call.running()) {
     add_line(notes, "still running: get_job with wait_ms waits for it; next output is at offset " +
                         std::to_string(next_offset(call).value_or(0)));
@@ -209,6 +219,19 @@ std::string note_of(const Report& report) {
     notes.push_back("lingering: killed, but " + std::to_string(report.lingering.size()) +
                     " of its processes did not end (" + one.name + ", state " + one.state +
                     "); they keep this call's place until they do");
+  }
+  return text::join(notes, "; ");
+}
+
+std::string notes_of(const Snapshot& call) {
+  std::vector<std::string> notes;
+  if (call.waiting) notes.emplace_back(kWaits);
+  if (!call.remark.empty()) notes.push_back(call.remark);
+  if (!call.running()) {
+    if (!call.outcome->shell_note.empty()) notes.push_back(call.outcome->shell_note);
+    if (std::string found = note_of(call.outcome->report); !found.empty()) {
+      notes.push_back(std::move(found));
+    }
   }
   return text::join(notes, "; ");
 }

@@ -40,5 +40,6 @@ inline constexpr const char* kWaits = "it has not started: it waits for a place 
 
 // What else the reader should know, or nothing.
 std::string note_of(const sandbox::Report& report);
+std::string notes_of(const Snapshot& call);
 
 }  // namespace mayfly::tools

@@ -129,14 +129,7 @@ mcp::ToolSpec sandbox_info_spec(const Briefing&) {
           .input_schema = {{"type", "object"},
                            {"properties", {{"call_id", {{"type", "string"}}}}},
                            {"additionalProperties", false}},
-          .output_schema = Json{{"type", "object"},
-                                {"properties",
-                                 {{"profiles", {{"type", "array"}}},
-                                  {"configuration", {{"type", "object"}}},
-                                  {"layers", {{"type", "array"}}},
-                                  {"recent_calls", {{"type", "array"}}},
-                                  {"receipt", {{"type", "object"}}}}},
-                                {"additionalProperties", false}},
+          .output_schema = Json{{"type", "object"}},
           .annotations = {
               .read_only = true, .destructive = false, .idempotent = true, .open_world = false}};
 }

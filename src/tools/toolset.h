@@ -15,6 +15,8 @@ mcp::ToolSpec run_command_spec(const Briefing& briefing);
 mcp::ToolHandler run_command_handler(Workbench& bench);
 mcp::ToolSpec get_job_spec(const Briefing& briefing);
 mcp::ToolHandler get_job_handler(Workbench& bench);
+mcp::ToolSpec send_input_spec(const Briefing& briefing);
+mcp::ToolHandler send_input_handler(Workbench& bench);
 mcp::ToolSpec stop_job_spec(const Briefing& briefing);
 mcp::ToolHandler stop_job_handler(Workbench& bench);
 mcp::ToolSpec list_jobs_spec(const Briefing& briefing);

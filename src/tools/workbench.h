@@ -9,6 +9,7 @@
 #include "tools/job_table.h"
 #include "tools/offered_profiles.h"
 #include "tools/receipt.h"
+#include "tools/shell_states.h"
 #include "tools/timers.h"
 
 namespace mayfly::tools {
@@ -52,6 +53,7 @@ struct Workbench {
   Timers timers;
   CallLog calls;
   JobTable jobs;
+  ShellStates shells;
   std::unique_ptr<sandbox::Engine> engine;
 
  private:

@@ -38,6 +38,7 @@ class FakeCall : public sandbox::Call {
     finish(std::move(report));
   }
   Status write_input(std::string bytes) override {
+    if (!command_.keep_stdin_open || input_closed) return fail(sandbox::input_not_open());
     input += bytes;
     return {};
   }
@@ -48,8 +49,14 @@ class FakeCall : public sandbox::Call {
   void become_job() override { ++jobs; }
 
   const sandbox::Command& command() const { return command_; }
-  void print(const std::string& text) { out_->append(text.data(), text.size()); }
-  void complain(const std::string& text) { err_->append(text.data(), text.size()); }
+  void print(const std::string& text) {
+    out_->append(text.data(), text.size());
+    if (observer_.on_output) observer_.on_output(1, text.data(), text.size());
+  }
+  void complain(const std::string& text) {
+    err_->append(text.data(), text.size());
+    if (observer_.on_output) observer_.on_output(2, text.data(), text.size());
+  }
 
   sandbox::Report ended(sandbox::EndedBy by) const {
     sandbox::Report report;

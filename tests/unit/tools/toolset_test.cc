@@ -32,10 +32,20 @@ std::string listing(const mcp::ToolRegistry& tools) {
   return list.dump();
 }
 
-TEST_CASE("the list of tools costs at most 8 KB, and leaves room for the file tools") {
-  const std::string list = listing(make_toolset(briefing(), nullptr));
+TEST_CASE("the list of tools costs at most 8 KB, and commands and jobs leave room for files") {
+  const mcp::ToolRegistry tools = make_toolset(briefing(), nullptr);
+  const std::string list = listing(tools);
   INFO(list);
-  CHECK(list.size() <= 6 * 1024);
+  CHECK(list.size() <= 8192);
+
+  mcp::ToolRegistry jobs;
+  for (const char* name :
+       {"run_command", "get_job", "send_input", "stop_job", "list_jobs", "sandbox_info"}) {
+    const auto* entry = tools.find(name);
+    REQUIRE(entry != nullptr);
+    jobs.add(entry->spec, {});
+  }
+  CHECK(listing(jobs).size() <= 5200);
 }
 
 TEST_CASE("a server accepts the tools: names, schemas and all") {
