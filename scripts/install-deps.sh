@@ -6,7 +6,7 @@ set -euo pipefail
 packages_of() {
   case $1 in
     build) echo g++ make cmake ninja-build pkg-config nlohmann-json3-dev libseccomp-dev libcli11-dev \
-      libexpected-dev libtomlplusplus-dev libvalijson-dev catch2 python3 ;;
+      libmd-dev libexpected-dev libtomlplusplus-dev libvalijson-dev catch2 python3 ;;
     demo) echo python3 ;;
     test) echo ca-certificates python3 git gcc gdb strace ripgrep jq util-linux procps ;;
     vm) echo qemu-system-x86 busybox-static cpio xz-utils jq systemd dbus-user-session ;;

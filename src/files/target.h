@@ -30,6 +30,7 @@ struct Spot {
   OwnedFd directory;
   std::string name;
   bool exists = false;
+  std::string shown;  // of the target, for messages
 };
 enum class Parents { kMustExist, kCreate };
 Result<Spot> find_spot(const Target& target, Parents parents);
