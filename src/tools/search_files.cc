@@ -1,0 +1,257 @@
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/text.h"
+#include "mcp/json.h"
+#include "tools/file_call.h"
+#include "tools/ripgrep_output.h"
+#include "tools/search_page.h"
+#include "tools/toolset.h"
+
+namespace mayfly::tools {
+namespace {
+
+using mcp::Json;
+using mcp::member;
+
+constexpr std::uint64_t kDefaultResults = 100;
+constexpr std::uint64_t kMostResults = 1'000;
+constexpr std::uint64_t kMostContext = 20;
+constexpr std::size_t kMostPattern = 16'384;
+
+bool is_set(const Json& arguments, const char* name) {
+  const Json* value = member(arguments, name);
+  return value != nullptr && value->get<bool>();
+}
+
+std::uint64_t number_or(const Json& arguments, const char* name, std::uint64_t otherwise) {
+  const Json* value = member(arguments, name);
+  return value ? value->get<std::uint64_t>() : otherwise;
+}
+
+Result<std::string> word(const Json& arguments, const char* name) {
+  const Json* value = member(arguments, name);
+  std::string text = value ? value->get<std::string>() : "";
+  const bool has_nul = text.find('\0') != std::string::npos;
+  if (!has_nul && text.size() <= kMostPattern) return text;
+  return fail(input_error(
+      ErrorCode::kInvalidArgument, name, text::shorten(text::one_line(text), 100),
+      has_nul ? "contains a NUL byte" : "is longer than " + std::to_string(kMostPattern) + " bytes",
+      has_nul ? "leave it out" : "give a shorter one"));
+}
+
+SearchPage::Choice choice_of(const Json& arguments, const FileCall& file) {
+  SearchPage::Choice choice;
+  if (const Json* mode = member(arguments, "mode")) {
+    choice.mode = *mode == "files"   ? SearchMode::kFiles
+                  : *mode == "count" ? SearchMode::kCount
+                                     : SearchMode::kContent;
+  }
+  choice.offset = number_or(arguments, "offset", 0);
+  choice.most = std::min(number_or(arguments, "max_results", kDefaultResults), kMostResults);
+  if (choice.mode == SearchMode::kContent) {
+    choice.context = std::min(number_or(arguments, "context", 0), kMostContext);
+  }
+  choice.most_bytes = kMostFileChars;
+  const std::string& area = file.target.area;
+  const auto& workspaces = file.policy->workspaces;
+  const bool first = !workspaces.empty() && workspaces.front().path == area;
+  if (!first) choice.prefix = area == "/" ? "/" : area + "/";
+  return choice;
+}
+
+// No shell, no configuration file, no preprocessor, and nothing of the caller's where an option
+// could be.
+Result<std::vector<std::string>> ripgrep(const Json& arguments, const SearchPage::Choice& choice,
+                                         const std::string& path) {
+  std::vector<std::string> argv = {"rg",         "--no-config",     "--no-heading",
+                                   "--null",     "--with-filename", "--color=never",
+                                   "--sort=path"};
+  switch (choice.mode) {
+    case SearchMode::kContent:
+      argv.insert(argv.end(),
+                  {"--line-number", "--no-context-separator", "--max-columns=500",
+                   "--max-columns-preview", "--context=" + std::to_string(choice.context)});
+      break;
+    case SearchMode::kFiles:
+      argv.emplace_back("--files-with-matches");
+      break;
+    case SearchMode::kCount:
+      argv.emplace_back("--count");
+      break;
+  }
+  if (is_set(arguments, "fixed")) argv.emplace_back("--fixed-strings");
+  if (is_set(arguments, "ignore_case")) argv.emplace_back("--ignore-case");
+  if (is_set(arguments, "hidden")) argv.emplace_back("--hidden");
+  if (is_set(arguments, "no_ignore")) argv.emplace_back("--no-ignore");
+  if (const std::string glob = TRY(word(arguments, "glob")); !glob.empty()) {
+    argv.push_back("--glob=" + glob);
+  }
+  if (const std::string type = TRY(word(arguments, "type")); !type.empty()) {
+    argv.push_back("--type=" + type);
+  }
+  argv.push_back("--regexp=" + TRY(word(arguments, "pattern")));
+  argv.emplace_back("--");
+  argv.push_back(path.empty() ? "." : "./" + path);
+  return argv;
+}
+
+// The words of a path that leave the area they are written below. Links are the sandbox's affair:
+// ripgrep follows none but the path itself, and sees what a command would see.
+Status stays_below(const files::Target& target) {
+  int depth = 0;
+  for (const std::string& part : text::split(target.path, '/')) {
+    depth += part == ".." ? -1 : part.empty() || part == "." ? 0 : 1;
+    if (depth >= 0) continue;
+    return fail(input_error(ErrorCode::kPathRefused, "path", target.shown,
+                            "leads out of " + target.area, "name a directory in it"));
+  }
+  return {};
+}
+
+// Nothing at all was found out.
+std::optional<Error> failure_of(const FileEnd& end, const SearchComplaints& complaints,
+                                const std::string& shown) {
+  if (!end.complete() || end.report.exit_code.value_or(2) < 2 || !end.out.empty()) {
+    return std::nullopt;
+  }
+  if (!complaints.refusal.empty()) {
+    Error error;
+    error.code = ErrorCode::kInvalidArgument;
+    error.message = "ripgrep refused the search: " + complaints.refusal;
+    error.remedy = "mend pattern, glob or type; fixed: true searches for plain text";
+    return error;
+  }
+  return input_error(ErrorCode::kNotFound, "path", shown, "could not be searched",
+                     "list_directory shows what there is");
+}
+
+std::string found(const SearchPage& page, SearchMode mode, const std::string& least) {
+  const std::string files = count_of(page.files(), "file", "files");
+  switch (mode) {
+    case SearchMode::kContent:
+      return least + count_of(page.results(), "match", "matches") + " in " + files;
+    case SearchMode::kFiles:
+      return least + files;
+    case SearchMode::kCount:
+      return least + count_of(page.counted(), "matching line", "matching lines") + " in " + files;
+  }
+  return files;
+}
+
+Result<FileAnswer> words_for(const FileEnd& end, const SearchPage::Choice& choice,
+                             const std::string& shown) {
+  constexpr std::size_t kMostErrors = 64 * 1024;
+  const SearchComplaints complaints =
+      read_complaints(end.report.err ? end.report.err->read(0, kMostErrors) : std::string());
+  if (auto error = failure_of(end, complaints, shown)) return fail(*std::move(error));
+  SearchPage page(choice);
+  const SearchTail tail =
+      read_search(end.out, choice.mode, [&](const SearchRecord& record) { page.add(record); });
+
+  FileAnswer answer;
+  const std::uint64_t next = choice.offset + page.shown();
+  if (page.results() == 0) {
+    answer.header = {end.complete() ? "no matches" : "no matches so far"};
+  } else {
+    answer.header = {found(page, choice.mode, end.complete() ? "" : "more than ")};
+    if (page.shown() < page.results()) {
+      answer.header.push_back(page.shown() == 0
+                                  ? "none after offset " + std::to_string(choice.offset)
+                                  : "shown: " + std::to_string(choice.offset + 1) + "-" +
+                                        std::to_string(next));
+    }
+  }
+  if (page.shown() > 0 && next < page.results()) {
+    answer.lines.push_back("next: offset " + std::to_string(next));
+  }
+  if (!end.complete()) {
+    answer.lines.push_back(
+        std::string("note: stopped early, ") +
+        (end.report.ended_by == sandbox::EndedBy::kTimeout ? "it took too long"
+                                                           : "there is too much") +
+        "; there is more. Narrow it with path, glob, type, a longer pattern or mode files");
+  }
+  if (tail.binary > 0) {
+    answer.lines.push_back("note: " + count_of(tail.binary, "binary file", "binary files") +
+                           " not searched to the end");
+  }
+  if (complaints.unreadable > 0) {
+    answer.lines.push_back("note: " + count_of(complaints.unreadable, "place", "places") +
+                           " could not be read");
+  }
+  if (end.complete() && !complaints.refusal.empty()) {
+    answer.lines.push_back("note: ripgrep said: " + text::one_line(complaints.refusal));
+  }
+  answer.body = page.take();
+  return answer;
+}
+
+// The command is ours: what is wrong with it is not the caller's.
+Error without_ripgrep() {
+  Error error;
+  error.code = ErrorCode::kProgramNotStarted;
+  error.message = "ripgrep (rg) is not among the programs of the sandbox";
+  error.remedy = "on the host: apt install ripgrep; until then use grep -rn in run_command";
+  return error;
+}
+
+void run(Workbench& bench, const mcp::ToolCall& call, mcp::ToolReply reply) {
+  auto file = file_call(call, bench, PlaceUse::kRead);
+  if (!file) return reply(mcp::error_result(file.error()));
+  if (const Status below = stays_below(file->target); !below) {
+    return reply(mcp::error_result(below.error()));
+  }
+  const SearchPage::Choice choice = choice_of(call.arguments, *file);
+  auto argv = ripgrep(call.arguments, choice, file->target.path);
+  if (!argv) return reply(mcp::error_result(argv.error()));
+  file->command.argv = *std::move(argv);
+  file->command.cwd = file->target.area;
+  file->not_started = without_ripgrep();
+  const std::string shown = file->target.shown;
+  start_file_call(
+      bench, *std::move(file), Unfinished::kFormat,
+      [choice, shown](const FileEnd& end) { return words_for(end, choice, shown); }, call,
+      std::move(reply));
+}
+
+}  // namespace
+
+mcp::ToolSpec search_files_spec(const Briefing& briefing) {
+  const Json text = {{"type", "string"}};
+  const Json flag = {{"type", "boolean"}};
+  const auto number = [](int least) { return Json{{"type", "integer"}, {"minimum", least}}; };
+  Json properties = Json::object();
+  properties["pattern"] = text;
+  properties["path"] = text;
+  properties["fixed"] = {{"type", "boolean"}, {"description", "no regex"}};
+  properties["glob"] = text;
+  properties["type"] = {{"type", "string"}, {"description", "rg's, as py"}};
+  properties["context"] = number(0);
+  properties["ignore_case"] = flag;
+  properties["hidden"] = flag;
+  properties["no_ignore"] = flag;
+  properties["mode"] = {{"type", "string"}, {"enum", Json::array({"content", "files", "count"})}};
+  properties["max_results"] = number(1);
+  properties["offset"] = number(0);
+  return {.name = "search_files",
+          .title = "Search in files",
+          .description =
+              "Searches file contents by regex with ripgrep, grouped by file: 100 "
+              "matches a page. Leaves out hidden, ignored and binary files.",
+          .input_schema = file_schema(briefing, std::move(properties), {"pattern"}),
+          .output_schema = {},
+          .annotations = {
+              .read_only = true, .destructive = false, .idempotent = true, .open_world = false}};
+}
+
+mcp::ToolHandler search_files_handler(Workbench& bench) {
+  return [&bench](const mcp::ToolCall& call, mcp::ToolReply reply) {
+    run(bench, call, std::move(reply));
+  };
+}
+
+}  // namespace mayfly::tools
