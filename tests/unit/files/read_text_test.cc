@@ -176,7 +176,7 @@ TEST_CASE("pages put together are the file, whatever their size and its encoding
                                           "\xE2\x82\xAC",
                                           "\xF0\x9F\x98\x80",
                                           std::string(50, 'l')};
-  for (int round = 0; round < 150; ++round) {
+  for (int round = 0; round < 60; ++round) {
     std::string text;
     for (int i = pick(60); i > 0; --i) text += parts[static_cast<std::size_t>(pick(8))];
     for (const Charset charset :

@@ -146,7 +146,7 @@ TEST_CASE("an ordinary user's refusals name what forbids, and change nothing") {
 
 TEST_CASE("of many that create one file at once, one does, and its content is whole") {
   const Playground in;
-  for (int round = 0; round < 100; ++round) {
+  for (int round = 0; round < 25; ++round) {
     const std::string name = "file" + std::to_string(round);
     std::atomic<int> created = 0;
     std::atomic<int> winner = -1;
@@ -164,7 +164,7 @@ TEST_CASE("of many that create one file at once, one does, and its content is wh
     CHECK(created == 1);
     CHECK(in.get(name) == std::string(20'000, static_cast<char>('a' + winner)));
   }
-  CHECK(in.names().size() == 100);
+  CHECK(in.names().size() == 25);
 }
 
 TEST_CASE("a reader never sees part of a file that is being replaced") {
@@ -180,7 +180,7 @@ TEST_CASE("a reader never sees part of a file that is being replaced") {
       torn = torn || (seen != one && seen != two);
     }
   });
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < 40; ++i) {
     const auto answer =
         write_at(in, {.content = i % 2 == 0 ? two : one, .mode = WriteMode::kOverwrite});
     CHECK(error_of(answer) == "no error");
