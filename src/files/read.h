@@ -15,14 +15,14 @@ namespace mayfly::files {
 enum class ReadForm : std::uint8_t { kAuto, kText, kBase64 };
 
 struct ReadRequest {
-  Target target;
+  Target target = {};
   std::int64_t offset = 1;  // the first line, counted from 1; negative: that many before the end
   std::uint64_t limit = 0;  // lines; 0: as many as fit
   std::uint64_t byte_offset = 0;  // kBase64: in the file; else in the line `offset`, past any mark
   std::uint64_t max_chars = 30'000;
   ReadForm form = ReadForm::kAuto;
-  std::optional<Charset> charset;  // instead of what detect() says
-  bool numbered = false;           // "    12\tthe line"
+  std::optional<Charset> charset = {};  // instead of what detect() says
+  bool numbered = false;                // "    12\tthe line"
   std::uint64_t max_image_bytes = 5ULL << 20;
 };
 

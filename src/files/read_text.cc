@@ -35,7 +35,10 @@ Result<Place> find_place(Source& source, const ReadRequest& request, Charset cha
   answer.total_lines = found.total_lines;
   Place place;
   if (!from_end) {
-    if (!found.line_start && found.total_lines.value_or(0) == 0 && wanted == 1) return place;
+    if (!found.line_start && found.total_lines.value_or(0) == 0 && wanted == 1) {
+      place.at = source.size();  // empty, or nothing but a mark
+      return place;
+    }
     if (!found.line_start) return beyond_end(request, found.total_lines.value_or(0));
     place.at = *found.line_start;
     place.line = request.offset;

@@ -154,7 +154,7 @@ Result<Spot> find_spot(const Target& target, Parents parents) {
 std::string path_of(int fd) {
   std::string path(PATH_MAX, '\0');
   const std::string link = "/proc/self/fd/" + std::to_string(fd);
-  const ssize_t size = ::readlink(link.c_str(), path.data(), path.size());
+  const ssize_t size = ::readlinkat(AT_FDCWD, link.c_str(), path.data(), path.size());
   path.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
   return path;
 }

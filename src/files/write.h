@@ -13,18 +13,18 @@ namespace mayfly::files {
 enum class WriteMode : std::uint8_t { kCreate, kOverwrite, kAppend };
 
 struct WriteRequest {
-  Target target;
-  std::string content;  // the bytes; for text in `charset` they are UTF-8 and encoded here
+  Target target = {};
+  std::string content = {};  // the bytes; for text in `charset` they are UTF-8 and encoded here
   WriteMode mode = WriteMode::kCreate;
   Parents parents = Parents::kMustExist;
   Charset charset = Charset::kUtf8;  // kBinary: `content` as it is
-  std::string expected_digest;       // of what is there now; empty: whatever is there
+  std::string expected_digest = {};  // of what is there now; empty: whatever is there
 };
 
 struct WriteAnswer {
   bool created = false;
   std::uint64_t size = 0;         // of the file now
-  std::string digest;             // of the file now, if it is at most kMostWhole
+  std::string digest = {};        // of the file now, if it is at most kMostWhole
   std::uint64_t other_links = 0;  // hard links that still have the old content
 };
 
