@@ -32,10 +32,21 @@ std::string listing(const mcp::ToolRegistry& tools) {
   return list.dump();
 }
 
-TEST_CASE("the list of tools costs at most 8 KB, and leaves room for the file tools") {
+TEST_CASE("the list of tools costs at most 8 KB, file tools and all") {
   const std::string list = listing(make_toolset(briefing(), nullptr));
   INFO(list);
-  CHECK(list.size() <= 6 * 1024);
+  CHECK(list.size() <= 8 * 1024);
+}
+
+TEST_CASE("the file tools leave room for the others: they cost at most 2 900 bytes") {
+  mcp::ToolRegistry files;
+  for (const auto spec :
+       {read_file_spec, write_file_spec, edit_file_spec, list_directory_spec, search_files_spec}) {
+    files.add(spec(briefing()), {});
+  }
+  const std::string list = listing(files);
+  INFO(list << " has " << list.size());
+  CHECK(list.size() <= 2900);
 }
 
 TEST_CASE("a server accepts the tools: names, schemas and all") {
@@ -65,6 +76,21 @@ TEST_CASE("hints are true to what the profiles allow") {
   CHECK(hints(sandbox::WorkspaceAccess::kReadWrite).destructive);
   CHECK_FALSE(hints(sandbox::WorkspaceAccess::kReadOnly).destructive);
   CHECK_FALSE(hints(sandbox::WorkspaceAccess::kReadWrite).open_world);
+}
+
+TEST_CASE("file tools that only look are read-only; those that write destroy only where they can") {
+  sandbox::Policy policy = test_policy("default");
+  policy.workspace_access = sandbox::WorkspaceAccess::kReadOnly;
+  const Briefing reading = make_briefing({policy}, milliseconds{1});
+  for (const auto spec : {read_file_spec, list_directory_spec, search_files_spec}) {
+    CHECK(spec(briefing()).annotations.read_only);
+    CHECK_FALSE(spec(briefing()).annotations.destructive);
+  }
+  for (const auto spec : {write_file_spec, edit_file_spec}) {
+    CHECK_FALSE(spec(briefing()).annotations.read_only);
+    CHECK(spec(briefing()).annotations.destructive);
+    CHECK_FALSE(spec(reading).annotations.destructive);
+  }
 }
 
 TEST_CASE("a profile can be chosen only where there are several") {
