@@ -102,6 +102,7 @@ struct EngineOptions {
   int max_queued = 64;            // waiting for a place, all callers together
   milliseconds kill_grace{2000};  // between TERM and KILL
   std::string state_root;         // what must outlive a killed server; empty: nothing does
+  TaskTable tasks;                // the table that helper_main was given
 };
 
 // What main starts before it reads arguments, configuration or secrets, so that the processes which

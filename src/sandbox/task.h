@@ -3,6 +3,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace mayfly::sandbox {
 
@@ -33,5 +34,13 @@ struct Task {
 
 // Given by main to helper_main: constant, of static duration.
 using TaskTable = std::span<const Task>;
+
+// Null if the table has none of that name.
+inline const Task* find_task(TaskTable tasks, std::string_view name) {
+  for (const Task& task : tasks) {
+    if (task.name == name) return &task;
+  }
+  return nullptr;
+}
 
 }  // namespace mayfly::sandbox

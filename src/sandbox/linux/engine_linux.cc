@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/sys.h"
+#include "base/text.h"
 #include "sandbox/linux/requirements.h"
 
 namespace mayfly::sandbox {
@@ -240,6 +241,7 @@ Result<std::vector<std::shared_ptr<ProtectedPaths>>> LinuxEngine::guards_for(con
 // Everything about a call that can be refused before it takes a place.
 Result<std::shared_ptr<RunningCall>> LinuxEngine::prepare(std::shared_ptr<const Policy> policy,
                                                           Command command, CallObserver observer) {
+  TRY(check_task(command));
   TRY(check_requirements(*policy, zygotes_->cgroup_abilities()));
   auto call = std::make_shared<RunningCall>();
   call->enforcement =
@@ -298,6 +300,19 @@ Result<std::shared_ptr<Call>> LinuxEngine::start(std::shared_ptr<const Policy> p
   return fail(std::move(launched).error());
 }
 
+Status LinuxEngine::check_task(const Command& command) const {
+  if (command.task.empty() || find_task(options_.tasks, command.task) != nullptr) return {};
+  return fail(input_error(ErrorCode::kInvalidArgument, "task", text::one_line(command.task),
+                          "this program has no task of that name",
+                          "Name one of the table that the engine was given"));
+}
+
+// What could not write needs nobody to look afterwards for what it wrote.
+bool LinuxEngine::writes_files(const RunningCall& call) const {
+  const Task* task = find_task(options_.tasks, call.plan.task);
+  return call.plan.task.empty() || task == nullptr || task->writes == TaskWrites::kFiles;
+}
+
 // From an accepted call to a process: fails only as long as the loop does not have it.
 Status LinuxEngine::launch(const std::shared_ptr<RunningCall>& call) {
   const CgroupLimits usual = cgroup_limits(*call->policy, call->policy->limits,
@@ -321,7 +336,7 @@ Status LinuxEngine::launch(const std::shared_ptr<RunningCall>& call) {
   if (berth.cgroup != nullptr && wanted != usual) {
     TRY_TO("limit a control group", berth.cgroup->set_limits(wanted));
   }
-  {
+  if (writes_files(*call)) {
     const std::lock_guard starting(starting_);
     call->guards = TRY(guards_for(*call->policy, *zygote));
     TRY(tell_guards(call->guards));

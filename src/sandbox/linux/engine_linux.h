@@ -63,6 +63,8 @@ class LinuxEngine final : public Engine {
   Result<std::vector<std::shared_ptr<ProtectedPaths>>> guards_for(const Policy& policy,
                                                                   const Zygote& zygote);
   Status launch(const std::shared_ptr<RunningCall>& call);
+  Status check_task(const Command& command) const;
+  bool writes_files(const RunningCall& call) const;
   void launch_waiting(std::uint64_t number);
   // Of the finisher's: the place of a call is free.
   void release(const RunningCall& call);

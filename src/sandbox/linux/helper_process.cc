@@ -79,7 +79,7 @@ Result<HelperProcess> spawn_helper(const char* name, const OwnedFd& program) {
   return helper;
 }
 
-std::optional<int> helper_main(int argc, char** argv, TaskTable) {
+std::optional<int> helper_main(int argc, char** argv, TaskTable tasks) {
   if (argc != 1) return std::nullopt;
   const std::string_view name = argv[0];
   if (name != kZygoteName && name != kKeeperName) return std::nullopt;
@@ -87,7 +87,7 @@ std::optional<int> helper_main(int argc, char** argv, TaskTable) {
   struct stat control {};
   if (::fstat(kControlFd, &control) < 0 || !S_ISSOCK(control.st_mode)) return 1;
   if (name == kKeeperName) return keeper_main(OwnedFd(kControlFd));
-  return zygote_main(OwnedFd(kControlFd));
+  return zygote_main(OwnedFd(kControlFd), tasks);
 }
 
 }  // namespace mayfly::sandbox

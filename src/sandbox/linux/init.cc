@@ -21,6 +21,7 @@
 #include <string_view>
 
 #include "base/sys.h"
+#include "base/text.h"
 #include "sandbox/linux/call_mounts.h"
 #include "sandbox/linux/ledger.h"
 #include "sandbox/linux/messages.h"
@@ -111,6 +112,7 @@ Status drop_privileges(const InitInputs& inputs) {
 
 struct Started {
   int landlock_abi = 0;
+  const Task* task = nullptr;  // instead of a program
   CallPlan call;
   std::optional<LedgerWriter> ledger;
   std::vector<TemporaryDirectory> temporary;
@@ -131,6 +133,7 @@ Result<Started> set_up(const RootPlan& root, InitInputs& inputs, Stages& stages)
   Started started;
   TRY(stages.run("descriptors", [&] { return close_others(inputs); }));
   started.call = TRY(stages.run("plan", [&] { return read_plan(inputs); }));
+  started.task = TRY(task_of(started.call, inputs));
   TRY(stages.run("ledger", [&] { return open_ledger(inputs, started); }));
   // After the clone: only now it is in the group that is to be the root of its view.
   TRY(stages.run("cgroup namespace", [] { return sys::unshare(CLONE_NEWCGROUP); }));
@@ -140,12 +143,13 @@ Result<Started> set_up(const RootPlan& root, InitInputs& inputs, Stages& stages)
   TRY(stages.run("pivot", [] { return enter_tree(); }));
   started.temporary =
       TRY(stages.run("temporary directories", [&] { return temporary_directories(root); }));
-  const Ruleset ruleset =
-      TRY(stages.run("landlock", [&] { return make_ruleset(root.landlock, Tier::kFull); }));
+  const Ruleset ruleset = TRY(stages.run(
+      "landlock", [&] { return make_ruleset(landlock_rules(root, started.task), Tier::kFull); }));
   TRY(stages.run("limits", [&] { return set_limits(started.call.limits); }));
   TRY(stages.run("privileges", [&] { return drop_privileges(inputs); }));
-  started.program = TRY(
-      stages.run("program", [&] { return start_payload(root, started.call, inputs, ruleset); }));
+  started.program = TRY(stages.run(started.task == nullptr ? "program" : "task", [&] {
+    return start_payload(root, started.call, inputs, ruleset);
+  }));
   started.landlock_abi = ruleset.abi;
   return started;
 }
@@ -197,6 +201,7 @@ class Watchman {
       : root_(root),
         inputs_(inputs),
         program_(started.program.pid),
+        is_task_(started.task != nullptr),
         signals_(signals),
         watch_(started.call, started.temporary, *started.ledger),
         supervisor_(make_supervisor(started)) {}
@@ -238,7 +243,8 @@ class Watchman {
     if (!reap(program_, ended.wait_status)) return;
     (void)supervisor_.serve();  // what was denied last
     if (watch_.ever_sampled()) (void)watch_.sample();
-    ended.left_files_in_tmp = left_files_in_tmp(root_);
+    // A task's are its own affair: no caller could have meant to find them again.
+    ended.left_files_in_tmp = !is_task_ && left_files_in_tmp(root_);
     tell(inputs_, ended);
     ::_exit(0);
   }
@@ -275,6 +281,7 @@ class Watchman {
   const RootPlan& root_;
   const InitInputs& inputs_;
   const pid_t program_;
+  const bool is_task_;
   const int signals_;
   UsageWatch watch_;
   Supervisor supervisor_;
@@ -317,5 +324,19 @@ void init_main(const RootPlan& root, InitInputs inputs) {
 Status close_unneeded(const InitInputs& inputs) { return close_others(inputs); }
 Result<CallPlan> read_call_plan(const InitInputs& inputs) { return read_plan(inputs); }
 Status limit_this_process(const Limits& limits) { return set_limits(limits); }
+
+Result<const Task*> task_of(const CallPlan& call, const InitInputs& inputs) {
+  if (call.task.empty() && !call.argv.empty()) return nullptr;
+  const Task* task = find_task(inputs.tasks, call.task);
+  if (task != nullptr && call.argv.empty()) return task;
+  return fail(system_error("find the task " + text::one_line(call.task), ENOENT));
+}
+
+std::vector<LandlockRule> landlock_rules(const RootPlan& root, const Task* task) {
+  std::vector<LandlockRule> rules = root.landlock;
+  if (task == nullptr || task->writes == TaskWrites::kFiles) return rules;
+  for (LandlockRule& rule : rules) rule.reach = Reach::kRead;
+  return rules;
+}
 
 }  // namespace mayfly::sandbox

@@ -2,6 +2,7 @@
 
 #include "base/fd.h"
 #include "sandbox/linux/plan.h"
+#include "sandbox/task.h"
 
 namespace mayfly::sandbox {
 
@@ -13,6 +14,7 @@ struct InitInputs {
   OwnedFd host_proc;    // the host's /proc, to write id maps through: ours is read-only
   OwnedFd ledger;       // shared with the server (ledger.h); the program never has it
   OwnedFd zygote_life;  // a pipe whose other end only the zygote holds
+  TaskTable tasks;      // those that a call plan may name
 };
 
 // Process 1 of one sandbox: sets it up, starts the program, reaps, watches what is used, answers
@@ -26,6 +28,10 @@ struct InitInputs {
 // the plan, sets the limits that a process has by itself.
 Status close_unneeded(const InitInputs& inputs);
 Result<CallPlan> read_call_plan(const InitInputs& inputs);
+// The task that `call` names; null for a program. E3002 if there is none of that name.
+Result<const Task*> task_of(const CallPlan& call, const InitInputs& inputs);
+// What the ruleset of `call` is made from: a task that writes nothing is allowed nothing else.
+std::vector<LandlockRule> landlock_rules(const RootPlan& root, const Task* task);
 Status limit_this_process(const Limits& limits);
 
 }  // namespace mayfly::sandbox

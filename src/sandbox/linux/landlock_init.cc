@@ -40,6 +40,7 @@ constexpr milliseconds kPatience{2000};
 
 struct Started {
   CallPlan call;
+  const Task* task = nullptr;  // instead of a program
   std::optional<LedgerWriter> ledger;
   StartedProgram program;
   int landlock_abi = 0;
@@ -65,8 +66,9 @@ std::uint64_t process_rlimit(const Limits& limits) {
 }
 
 Result<Ruleset> rules_of(const RootPlan& root, Started& started) {
-  std::vector<LandlockRule> rules = root.landlock;
-  rules.push_back({started.call.private_directory, Reach::kWrite});
+  std::vector<LandlockRule> rules = landlock_rules(root, started.task);
+  // Nobody will look for what a task puts there, and none needs it.
+  if (started.task == nullptr) rules.push_back({started.call.private_directory, Reach::kWrite});
   for (const LandlockRule& rule : rules) {
     if (rule.reach == Reach::kWrite) started.writable.push_back(rule.path);
   }
@@ -77,7 +79,10 @@ Status start_program(const RootPlan& root, const InitInputs& inputs, const Rules
                      Started& started) {
   if (ruleset.abi < kLeastAbiAlone) return fail(system_error("landlock_create_ruleset", ENOSYS));
   started.program = TRY(start_payload(root, started.call, inputs, ruleset));
-  if (started.program.listener.valid()) return {};
+  const auto listens = [](const FilterProgram& filter) { return filter.listener; };
+  const auto& filters = filters_of(root, started.task);
+  const bool one_listens = std::any_of(filters.begin(), filters.end(), listens);
+  if (started.program.listener.valid() == one_listens) return {};
   return fail(system_error("no seccomp listener came", EBADMSG));
 }
 
@@ -92,13 +97,15 @@ Result<Started> set_up(const RootPlan& root, InitInputs& inputs, Stages& stages)
   Started started;
   TRY(stages.run("descriptors", [&] { return close_unneeded(inputs); }));
   started.call = TRY(stages.run("plan", [&] { return read_call_plan(inputs); }));
+  started.task = TRY(task_of(started.call, inputs));
   TRY(stages.run("ledger", [&] { return open_ledger(inputs, started); }));
   started.call.process_rlimit = process_rlimit(started.call.limits);
   TRY(stages.run("limits", [&] { return limit_this_process(started.call.limits); }));
   TRY(stages.run("privileges", [] { return drop_privileges(); }));
   const Ruleset ruleset = TRY(stages.run("landlock", [&] { return rules_of(root, started); }));
   started.landlock_abi = ruleset.abi;
-  TRY(stages.run("program", [&] { return start_program(root, inputs, ruleset, started); }));
+  TRY(stages.run(started.task == nullptr ? "program" : "task",
+                 [&] { return start_program(root, inputs, ruleset, started); }));
   return started;
 }
 
@@ -325,9 +332,12 @@ class Keeper {
     static_assert(sizeof(seccomp_notif) < sizeof buffer);
     auto& request = *reinterpret_cast<seccomp_notif*>(buffer);
     if (::ioctl(listener(), SECCOMP_IOCTL_NOTIF_RECV, &request) < 0) return;
-    if (const auto rule = refused_by(refusals_, request.data)) {
-      respond(request.id, EPERM);
-      return started_.ledger->record(denied_call(request.data, rule));
+    // A profile's rules about system calls are for programs: a task is ours.
+    if (started_.task == nullptr) {
+      if (const auto rule = refused_by(refusals_, request.data)) {
+        respond(request.id, EPERM);
+        return started_.ledger->record(denied_call(request.data, rule));
+      }
     }
     if (request.data.nr == SYS_fallocate) {
       reserve(reserved_by(request.data));

@@ -91,7 +91,13 @@ Result<OwnedFd> make_ledger() {
 }
 
 Result<LedgerWriter> LedgerWriter::map(const OwnedFd& file) {
-  return LedgerWriter(TRY(map_page(file, PROT_READ | PROT_WRITE)));
+  LedgerPage* page = TRY(map_page(file, PROT_READ | PROT_WRITE));
+  LedgerWriter writer(page);
+  // Processes that init forks do not write it: helpers, and above all tasks.
+  if (::madvise(page, sizeof *page, MADV_DONTFORK) < 0) {
+    return fail(system_error("madvise MADV_DONTFORK of the ledger", errno));
+  }
+  return writer;
 }
 
 Result<LedgerReader> LedgerReader::map(const OwnedFd& file) {

@@ -18,16 +18,50 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <memory>
+#include <utility>
 
 #include "base/sys.h"
 #include "base/text.h"
 #include "sandbox/linux/init.h"
+#include "sandbox/linux/task_run.h"
 
 // The child shares init's memory until it execs (CLONE_VM | CLONE_VFORK: nothing is copied,
 // measured 0.2 ms). So everything that it needs is laid out beforehand, and between clone and exec
 // there are only system calls: no allocation, no lock, no Result.
+//
+// A task never execs, so its child is a copy of init instead, which owns its memory: it goes
+// through the same stages, and then runs the task. What it could still learn from that memory is
+// the plan of its own sandbox; what init shares with the server is not copied (LedgerWriter).
 namespace mayfly::sandbox {
 namespace {
+
+// What a child says of the stage that failed. Shared, and a child that was taken over may have
+// written anything: nothing here is a pointer.
+struct Failure {
+  char stage[32];  // empty: none did
+  std::int32_t number;
+};
+
+class SharedFailure {
+ public:
+  static Result<SharedFailure> map() {
+    void* page =
+        mmap(nullptr, sizeof(Failure), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) return fail(system_error("mmap a page for what fails", errno));
+    return SharedFailure(static_cast<Failure*>(page));
+  }
+  SharedFailure(SharedFailure&& other) noexcept : page_(std::exchange(other.page_, nullptr)) {}
+  ~SharedFailure() {
+    if (page_ != nullptr) munmap(page_, sizeof *page_);
+  }
+  Failure* page() const { return page_; }
+
+ private:
+  explicit SharedFailure(Failure* page) : page_(page) {}
+
+  Failure* page_;
+};
 
 struct Launch {
   // In.
@@ -51,9 +85,9 @@ struct Launch {
   const sock_fprog* filters;
   const bool* filter_listens;
   std::size_t filter_count;
-  // Out: what failed, valid once the child has exec'd or exited.
-  const char* failed_stage;
-  int failed_errno;
+  const Task* task;  // instead of a program
+  // Out: valid once the child has exec'd, exited, or let go of the messenger.
+  Failure* failure;
 };
 
 bool write_map(int proc, const char* file, const char* text) {
@@ -132,8 +166,8 @@ bool keep_only_streams(Launch& launch) {
   for (int i = 0; i < 3; ++i) {
     if (dup2(launch.standard[i], i) < 0) return false;
   }
-  constexpr int kMessenger = 3;
-  constexpr int kRuleset = 4;
+  constexpr int kMessenger = kMessengerFd;
+  constexpr int kRuleset = kMessenger + 1;
   // Either may have the other's number: the first copy goes out of the way of both.
   const bool restricts = launch.ruleset >= 0;
   if (restricts) launch.ruleset = fcntl(launch.ruleset, F_DUPFD_CLOEXEC, kRuleset + 1);
@@ -242,13 +276,24 @@ bool load_filters(const Launch& launch) {
   return true;
 }
 
-// The stages of becoming the program, in their order. `failed_stage` always names the current one.
-int become_program(void* argument) {
+// A copy of init is as little dumpable as that. The files in /proc of what is not are root's, and
+// init could not count what it uses.
+bool let_init_watch() { return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0; }
+
+// From here on nothing is shared with init.
+[[noreturn]] void become_task(const Launch& launch, TaskRun* run) {
+  munmap(launch.failure, sizeof *launch.failure);
+  close(launch.messenger);
+  finish_task(run);
+}
+
+// The stages of becoming the program or the task, in their order.
+int become_payload(void* argument) {
   auto& launch = *static_cast<Launch*>(argument);
   const auto stage = [&launch](const char* name, bool done) {
     if (done) return;
-    launch.failed_errno = errno;
-    launch.failed_stage = name;
+    launch.failure->number = errno;
+    memcpy(launch.failure->stage, name, std::min(strlen(name), sizeof launch.failure->stage - 1));
     _exit(127);
   };
   stage("new session", setsid() >= 0);
@@ -263,10 +308,16 @@ int become_program(void* argument) {
   stage("privileges", drop_privileges(launch.capabilities));
   stage("landlock", enforce_ruleset(launch));
   stage("working directory", enter_directory(launch));
+  std::unique_ptr<TaskRun> run;
+  if (launch.task != nullptr) {
+    stage("watch", let_init_watch());
+    stage("prepare", prepare_task(*launch.task, run));
+  }
   stage("seccomp", load_filters(launch));
   // Last, and below what the server, the zygote and other calls have: as many descriptors as this
   // may be in flight over sockets for all processes of one uid together (ETOOMANYREFS).
   stage("open files", setrlimit(RLIMIT_NOFILE, &launch.files) == 0);
+  if (launch.task != nullptr) become_task(launch, run.get());
   exec_first(launch);
   stage("exec", false);
   return 127;
@@ -329,10 +380,10 @@ struct rlimit cpu_seconds(const Limits& limits) {
   return {soft, std::min(soft + 1, inherited.rlim_max)};
 }
 
-Error explain(const Launch& launch, const CallPlan& call) {
-  const std::string stage = launch.failed_stage;
-  if (stage == "exec") return not_started(call.argv.front(), launch.failed_errno);
-  Error error = system_error(stage, launch.failed_errno);
+Error explain(const Failure& failure, const CallPlan& call) {
+  const std::string stage = text::one_line(failure.stage);
+  if (stage == "exec" && !call.argv.empty()) return not_started(call.argv.front(), failure.number);
+  Error error = system_error(stage, failure.number);
   error.code = ErrorCode::kSetupFailed;
   if (stage == "working directory") {
     error.code = ErrorCode::kInvalidArgument;
@@ -343,11 +394,56 @@ Error explain(const Launch& launch, const CallPlan& call) {
   return error;
 }
 
+Result<pid_t> clone_for_program(Launch& launch, unsigned long namespaces) {
+  constexpr std::size_t kStackBytes = 64 * 1024;
+  void* stack = mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+  if (stack == MAP_FAILED) return fail(system_error("mmap the program's first stack", errno));
+  const pid_t child =
+      clone(become_payload, static_cast<char*>(stack) + kStackBytes,
+            CLONE_VM | CLONE_VFORK | SIGCHLD | static_cast<int>(namespaces), &launch);
+  const int clone_errno = errno;
+  munmap(stack, kStackBytes);
+  if (child < 0) return fail(system_error("clone the program", clone_errno));
+  return child;
+}
+
+Result<pid_t> fork_for_task(Launch& launch, unsigned long namespaces) {
+  clone_args args{};
+  args.flags = namespaces;
+  args.exit_signal = SIGCHLD;
+  const long child = syscall(SYS_clone3, &args, sizeof args);
+  if (child == 0) _exit(become_payload(&launch));
+  if (child < 0) return fail(system_error("clone3 for the task", errno));
+  return static_cast<pid_t>(child);
+}
+
+// Waits until the child lets go of its end, by exec or by itself, or has ended. Before that comes
+// the listener if there is one; what comes beyond that is not ours, and is left.
+Result<OwnedFd> hear_child(const OwnedFd& messenger) {
+  OwnedFd listener;
+  for (int i = 0; i < 2; ++i) {
+    auto sent = TRY(sys::receive_message(messenger.get()));
+    if (!sent.fds.empty()) listener = std::move(sent.fds.front());
+    if (sent.data.empty()) break;
+  }
+  return listener;
+}
+
+// A copy of what the child says, which ends whatever it says.
+Failure copy_of(const Failure& shared) {
+  Failure copy = shared;
+  copy.stage[sizeof copy.stage - 1] = '\0';
+  return copy;
+}
+
 }  // namespace
 
 Result<StartedProgram> start_payload(const RootPlan& root, const CallPlan& call,
                                      const InitInputs& inputs, const Ruleset& ruleset) {
-  const std::vector<std::string> paths = candidates_of(call.argv.front(), call.path, call.cwd);
+  const Task* const task = TRY(task_of(call, inputs));
+  const std::string program = task == nullptr ? call.argv.front() : std::string();
+  const std::vector<std::string> paths = candidates_of(program, call.path, call.cwd);
   const std::vector<char*> candidates = pointers(paths);
   const std::vector<char*> argv = pointers(call.argv);
   const std::vector<char*> envp = pointers(call.environment);
@@ -356,15 +452,18 @@ Result<StartedProgram> start_payload(const RootPlan& root, const CallPlan& call,
   const std::string gid_map = map(root.identity.inside_gid);
   std::vector<sock_fprog> filters;
   std::vector<char> listens;
-  for (const FilterProgram& filter : root.filters) {
+  for (const FilterProgram& filter : filters_of(root, task)) {
     auto* code = reinterpret_cast<sock_filter*>(const_cast<char*>(filter.bytes.data()));
     filters.push_back(
         {static_cast<unsigned short>(filter.bytes.size() / sizeof(sock_filter)), code});
     listens.push_back(filter.listener ? 1 : 0);
   }
   auto [ours, messenger] = TRY(sys::socketpair_seqpacket());
+  const SharedFailure shared = TRY(SharedFailure::map());
 
   Launch launch{};
+  launch.task = task;
+  launch.failure = shared.page();
   launch.candidates = candidates.data();
   launch.argv = argv.data();
   launch.envp = envp.data();
@@ -387,29 +486,21 @@ Result<StartedProgram> start_payload(const RootPlan& root, const CallPlan& call,
   launch.processes = {processes, processes};
   launch.cpu_seconds = cpu_seconds(call.limits);
   launch.files = {call.limits.open_files, call.limits.open_files};
-  // Only over a user namespace of the program's own may it have any.
-  launch.capabilities = launch.own_namespaces ? root.capabilities : 0;
+  // Only over a user namespace of the program's own may it have any. No task has a use for one.
+  launch.capabilities = launch.own_namespaces && task == nullptr ? root.capabilities : 0;
   launch.filters = filters.data();
   launch.filter_listens = reinterpret_cast<const bool*>(listens.data());
   launch.filter_count = filters.size();
 
-  constexpr std::size_t kStackBytes = 64 * 1024;
-  void* stack = mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-  if (stack == MAP_FAILED) return fail(system_error("mmap the program's first stack", errno));
-  const pid_t child = clone(
-      become_program, static_cast<char*>(stack) + kStackBytes,
-      CLONE_VM | CLONE_VFORK | SIGCHLD | (launch.own_namespaces ? CLONE_NEWUSER : 0), &launch);
-  const int clone_errno = errno;
-  munmap(stack, kStackBytes);
-  if (child < 0) return fail(system_error("clone the program", clone_errno));
-  if (launch.failed_stage != nullptr) return fail(explain(launch, call));
-  StartedProgram program;
-  program.pid = child;
+  const unsigned long namespaces = launch.own_namespaces ? CLONE_NEWUSER : 0;
+  StartedProgram started;
+  started.pid = TRY(task == nullptr ? clone_for_program(launch, namespaces)
+                                    : fork_for_task(launch, namespaces));
   messenger.reset();
-  auto sent = TRY(sys::receive_message(ours.get()));
-  if (!sent.fds.empty()) program.listener = std::move(sent.fds.front());
-  return program;
+  started.listener = TRY(hear_child(ours));
+  const Failure failure = copy_of(*shared.page());
+  if (failure.stage[0] != '\0') return fail(explain(failure, call));
+  return started;
 }
 
 }  // namespace mayfly::sandbox

@@ -16,9 +16,13 @@ struct StartedProgram {
   OwnedFd listener;  // of its filters' notifications, if one of them has any
 };
 
-// Starts the program of `call` as a child of init: in a user namespace of its own that owns
-// nothing, with no capabilities but those that `root` keeps, under `ruleset` and the filters of
-// `root`, with only its three standard streams. Returns when the program runs.
+// Where the child has its socket to init while it is set up.
+inline constexpr int kMessengerFd = 3;
+
+// Starts the program or the task of `call` as a child of init: in a user namespace of its own that
+// owns nothing, with no capabilities but those that `root` keeps for programs, under `ruleset` and
+// the filters of `root` that are for it, with only its three standard streams. Returns when the
+// program runs, or when the task has everything in force and open, or has ended.
 Result<StartedProgram> start_payload(const RootPlan& root, const CallPlan& call,
                                      const InitInputs& inputs, const Ruleset& ruleset);
 

@@ -91,8 +91,12 @@ struct RootPlan {
   std::vector<CallOp> call_ops;
   std::vector<LandlockRule> landlock;  // paths as the program sees them
   std::vector<FilterProgram> filters;  // in the order in which they are loaded
-  std::string refusals;                // which rule refuses a reported call (syscall_gate.h)
-  std::uint64_t capabilities = 0;      // that the program keeps: bits by number (capabilities.h)
+  // Instead of `filters`, by what a task writes. The policy's own rules about system calls are not
+  // in them: they are for programs, and what these leave is less than any profile allows.
+  std::vector<FilterProgram> reading_task;
+  std::vector<FilterProgram> writing_task;
+  std::string refusals;            // which rule refuses a reported call (syscall_gate.h)
+  std::uint64_t capabilities = 0;  // that the program keeps: bits by number (capabilities.h)
 
   bool operator==(const RootPlan&) const = default;
 };
@@ -136,6 +140,9 @@ Result<RootPlan> plan_landlock_root(const Policy& policy, const Surroundings& su
 void use_private_directory(CallPlan& plan, const Policy& policy, const std::string& directory);
 // What `command` adds. E5001 for an argument that cannot be.
 Result<CallPlan> plan_call(const Policy& policy, const Command& command);
+
+// The filters that the program, or `task` if it is not null, runs under.
+const std::vector<FilterProgram>& filters_of(const RootPlan& plan, const Task* task);
 
 std::string to_text(const RootPlan& plan);
 

@@ -75,6 +75,20 @@ std::vector<T> read_all(Reader& in, ReadOne read_one) {
   return values;
 }
 
+void write_filters(Writer& out, const std::vector<FilterProgram>& filters) {
+  write_all(out, filters,
+            [](Writer& w, const FilterProgram& f) { w.put(f.bytes).put(f.listener); });
+}
+
+std::vector<FilterProgram> read_filters(Reader& in) {
+  return read_all<FilterProgram>(in, [](Reader& r) {
+    FilterProgram filter;
+    filter.bytes = r.get<std::string>();
+    filter.listener = r.get<bool>();
+    return filter;
+  });
+}
+
 template <typename T>
 Result<T> complete(const Reader& in, T value) {
   if (!in.finished()) return fail(system_error("decode a plan", EBADMSG));
@@ -92,8 +106,9 @@ std::string encode(const RootPlan& plan) {
   write_all(out, plan.call_ops, write_op<CallOpKind>);
   write_all(out, plan.landlock,
             [](Writer& w, const LandlockRule& rule) { w.put(rule.path).put(rule.reach); });
-  write_all(out, plan.filters,
-            [](Writer& w, const FilterProgram& f) { w.put(f.bytes).put(f.listener); });
+  write_filters(out, plan.filters);
+  write_filters(out, plan.reading_task);
+  write_filters(out, plan.writing_task);
   out.put(plan.refusals).put(plan.capabilities);
   return out.take();
 }
@@ -112,12 +127,9 @@ Result<RootPlan> decode_root_plan(std::string_view bytes) {
     rule.reach = r.get<Reach>();
     return rule;
   });
-  plan.filters = read_all<FilterProgram>(in, [](Reader& r) {
-    FilterProgram filter;
-    filter.bytes = r.get<std::string>();
-    filter.listener = r.get<bool>();
-    return filter;
-  });
+  plan.filters = read_filters(in);
+  plan.reading_task = read_filters(in);
+  plan.writing_task = read_filters(in);
   plan.refusals = in.get<std::string>();
   plan.capabilities = in.get<std::uint64_t>();
   return complete(in, std::move(plan));

@@ -191,6 +191,8 @@ Result<RootPlan> plan_landlock_root(const Policy& policy, const Surroundings& su
   FilterOptions options;
   options.namespaces = Namespaces::kHosts;
   plan.filters = TRY(compile_filters(policy.syscalls, options));
+  plan.reading_task = TRY(compile_task_filters(TaskWrites::kNothing, Namespaces::kHosts));
+  plan.writing_task = TRY(compile_task_filters(TaskWrites::kFiles, Namespaces::kHosts));
   plan.refusals = TRY(compile_refusals(policy.syscalls));
   return plan;
 }

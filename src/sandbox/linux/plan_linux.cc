@@ -302,6 +302,8 @@ Result<RootPlan> RootPlanner::make() {
   add_covers();
   add_landlock();
   plan_.filters = TRY(compile_filters(policy_.syscalls));
+  plan_.reading_task = TRY(compile_task_filters(TaskWrites::kNothing, Namespaces::kOwn));
+  plan_.writing_task = TRY(compile_task_filters(TaskWrites::kFiles, Namespaces::kOwn));
   plan_.refusals = TRY(compile_refusals(policy_.syscalls));
   plan_.capabilities = TRY(capability_bits(policy_.capabilities));
   return std::move(plan_);
@@ -316,6 +318,21 @@ const char* name_of(CallOpKind kind) {
   constexpr const char* kNames[] = {"tmpfs",   "mount",   "hide",   "seal", "deny",
                                     "matches", "protect", "devpts", "proc"};
   return kNames[static_cast<std::size_t>(kind)];
+}
+
+std::string filters_text(const char* what, const std::vector<FilterProgram>& filters) {
+  std::string out;
+  for (const FilterProgram& filter : filters) {
+    out += std::string(what) + " of " + std::to_string(filter.bytes.size() / 8) + " instructions" +
+           (filter.listener ? ", with a listener" : "") + "\n";
+  }
+  return out;
+}
+
+Error not_for_tasks() {
+  return input_error(ErrorCode::kInvalidArgument, "command", "",
+                     "a task is run instead of a program, and has no terminal and no open input",
+                     "Give one of both, and the task's request as its standard input");
 }
 
 template <typename Op>
@@ -338,7 +355,14 @@ Result<RootPlan> plan_root(const Policy& policy, const Surroundings& surrounding
 Result<CallPlan> plan_call(const Policy& policy, const Command& command) {
   TRY(check_settable(policy, command));
   CallPlan plan;
+  const bool is_task = !command.task.empty();
+  if (is_task &&
+      (!command.argv.empty() || command.terminal.has_value() || command.notebook.valid() ||
+       command.keep_stdin_open || command.stdin_pipe.valid())) {
+    return fail(not_for_tasks());
+  }
   plan.argv = command.argv;
+  plan.task = command.task;
   plan.cwd = command.cwd.empty() ? policy.workspaces.front().path : command.cwd;
   plan.limits = command.limits;
   plan.process_rlimit = command.limits.processes;
@@ -356,13 +380,19 @@ Result<CallPlan> plan_call(const Policy& policy, const Command& command) {
   const auto has_nul = [](const std::string& s) { return s.find('\0') != std::string::npos; };
   const bool nul = std::any_of(plan.argv.begin(), plan.argv.end(), has_nul) || has_nul(plan.cwd) ||
                    std::any_of(plan.environment.begin(), plan.environment.end(), has_nul);
-  if (plan.argv.empty() || nul) {
-    return fail(
-        input_error(ErrorCode::kInvalidArgument, "command", plan.argv.empty() ? "" : plan.argv[0],
-                    plan.argv.empty() ? "there is nothing to run" : "it contains a NUL byte",
-                    "Give a program and its arguments as text without NUL bytes"));
+  const bool nothing = plan.argv.empty() && !is_task;
+  if (nothing || nul) {
+    return fail(input_error(ErrorCode::kInvalidArgument, "command",
+                            plan.argv.empty() ? "" : plan.argv[0],
+                            nothing ? "there is nothing to run" : "it contains a NUL byte",
+                            "Give a program and its arguments as text without NUL bytes"));
   }
   return plan;
+}
+
+const std::vector<FilterProgram>& filters_of(const RootPlan& plan, const Task* task) {
+  if (task == nullptr) return plan.filters;
+  return task->writes == TaskWrites::kFiles ? plan.writing_task : plan.reading_task;
 }
 
 std::string to_text(const RootPlan& plan) {
@@ -380,10 +410,9 @@ std::string to_text(const RootPlan& plan) {
   for (const LandlockRule& rule : plan.landlock) {
     out += std::string("landlock ") + to_string(rule.reach) + " " + rule.path + "\n";
   }
-  for (const FilterProgram& filter : plan.filters) {
-    out += "filter of " + std::to_string(filter.bytes.size() / 8) + " instructions" +
-           (filter.listener ? ", with a listener" : "") + "\n";
-  }
+  out += filters_text("filter", plan.filters) +
+         filters_text("filter of reading tasks", plan.reading_task) +
+         filters_text("filter of writing tasks", plan.writing_task);
   if (plan.capabilities != 0) {
     out += "keep " + text::join(capability_names(plan.capabilities), " ") + "\n";
   }

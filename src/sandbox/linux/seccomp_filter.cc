@@ -26,6 +26,7 @@
 #include "sandbox/linux/bpf_program.h"
 #include "sandbox/linux/syscall_gate.h"
 #include "sandbox/linux/syscall_rules.h"
+#include "sandbox/linux/task_calls.h"
 
 namespace mayfly::sandbox {
 namespace {
@@ -46,16 +47,20 @@ std::uint32_t action(Answer answer) {
 // Calls that another architecture has and this one has not resolve to a negative number.
 bool exists(int number) { return number >= 0; }
 
-Status allow(Context& context, const AllowedCall& call) {
+Status add_rule(Context& context, std::uint32_t answer, const AllowedCall& call) {
   const int number = seccomp_syscall_resolve_name(call.name);
   if (!exists(number)) return {};
   std::vector<scmp_arg_cmp> comparisons;
   for (const ArgumentRule& rule : call.rules) {
     comparisons.push_back({rule.argument, SCMP_CMP_MASKED_EQ, rule.mask, rule.value});
   }
-  return checked(seccomp_rule_add_array(context.get(), SCMP_ACT_ALLOW, number,
-                                        unsigned(comparisons.size()), comparisons.data()),
+  return checked(seccomp_rule_add_array(context.get(), answer, number, unsigned(comparisons.size()),
+                                        comparisons.data()),
                  call.name);
+}
+
+Status allow(Context& context, const AllowedCall& call) {
+  return add_rule(context, SCMP_ACT_ALLOW, call);
 }
 
 Result<std::string> export_program(Context& context) {
@@ -87,16 +92,20 @@ Status allow_narrowed(Context& context, const SyscallPolicy& policy) {
   return {};
 }
 
+Status set_attributes(Context& context) {
+  TRY(checked(seccomp_attr_set(context.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS),
+              "foreign architectures"));
+  // A binary tree: what counts is the number of instructions run for a call, not their total.
+  return checked(seccomp_attr_set(context.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2), "optimize");
+}
+
 Result<std::string> compile_allowlist(const SyscallPolicy& policy, const FilterOptions& options) {
   const bool supervised = options.supervision == Supervision::kInit;
   const bool narrowed = options.namespaces == Namespaces::kHosts;
   const std::uint32_t otherwise = supervised ? SCMP_ACT_NOTIFY : SCMP_ACT_ERRNO(EPERM);
   Context context(seccomp_init(otherwise), seccomp_release);
   if (context == nullptr) return fail(system_error("libseccomp: init", ENOMEM));
-  TRY(checked(seccomp_attr_set(context.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS),
-              "foreign architectures"));
-  // A binary tree: what counts is the number of instructions run for a call, not their total.
-  TRY(checked(seccomp_attr_set(context.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2), "optimize"));
+  TRY(set_attributes(context));
   for (const SyscallGroup& group : allowed_groups()) {
     for (const AllowedCall& call : group.calls) {
       if (narrowed && is_narrowed(call.name)) continue;
@@ -260,7 +269,30 @@ Error too_long() {
       "Use fewer conditions; name whole groups and calls");
 }
 
+Result<std::string> compile_for_tasks(TaskWrites writes, bool asks_init) {
+  Context context(seccomp_init(SCMP_ACT_KILL_PROCESS), seccomp_release);
+  if (context == nullptr) return fail(system_error("libseccomp: init", ENOMEM));
+  TRY(set_attributes(context));
+  for (const TaskCall& call : task_calls(writes)) {
+    const bool asked = asks_init && call.by == TaskCall::By::kInitAmongOthers;
+    TRY(add_rule(context, asked ? SCMP_ACT_NOTIFY : SCMP_ACT_ALLOW, {call.name, call.rules}));
+  }
+  if (asks_init) TRY(allow(context, task_call_that_sends_listener()));
+  for (const DeniedCall& call : calls_absent_for_tasks()) {
+    TRY(add_rule(context, action(call.answer), {call.name, {}}));
+  }
+  return export_program(context);
+}
+
 }  // namespace
+
+Result<std::vector<FilterProgram>> compile_task_filters(TaskWrites writes, Namespaces namespaces) {
+  const bool asks_init = writes == TaskWrites::kFiles && namespaces == Namespaces::kHosts;
+  std::vector<FilterProgram> filters;
+  filters.push_back(
+      {TRY_TO("compile the filter of tasks", compile_for_tasks(writes, asks_init)), asks_init});
+  return filters;
+}
 
 int newest_known_call() {
   static const int newest = [] {

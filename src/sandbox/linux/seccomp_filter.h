@@ -42,6 +42,11 @@ struct FilterOptions {
 Result<std::vector<FilterProgram>> compile_filters(const SyscallPolicy& policy,
                                                    const FilterOptions& options = {});
 
+// The filter of tasks (task.h), by the table of task_calls.h: one, and whatever it does not allow
+// kills. With the host's namespaces that of TaskWrites::kFiles has a listener, since there init
+// does some calls for those who may do them (file_attributes.h).
+Result<std::vector<FilterProgram>> compile_task_filters(TaskWrites writes, Namespaces namespaces);
+
 // The highest system call number that the tables were made for.
 int newest_known_call();
 

@@ -50,7 +50,7 @@ struct Born {
 
 class Zygote {
  public:
-  explicit Zygote(OwnedFd control) : control_(std::move(control)) {}
+  Zygote(OwnedFd control, TaskTable tasks) : control_(std::move(control)), tasks_(tasks) {}
   int serve();
 
  private:
@@ -74,6 +74,7 @@ class Zygote {
   void tell_failure(const Note& request, Error error);
 
   OwnedFd control_;
+  const TaskTable tasks_;
   bool deaf_ = false;  // the server does not hear what we tell it
   OwnedFd signals_;
   OwnedFd host_proc_;
@@ -192,6 +193,7 @@ void Zygote::run_init(sys::Message& message) {
   inputs.ledger = std::move(message.fds[5]);
   inputs.host_proc = std::move(host_proc_);
   inputs.zygote_life = std::move(life_.read);
+  inputs.tasks = tasks_;
   if (plan_.tier == Tier::kLandlock) landlock_init_main(plan_, std::move(inputs));
   init_main(plan_, std::move(inputs));
 }
@@ -382,10 +384,10 @@ int Zygote::serve() {
 
 }  // namespace
 
-int zygote_main(OwnedFd control) {
+int zygote_main(OwnedFd control, TaskTable tasks) {
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   ::prctl(PR_SET_NAME, "mayfly-zygote", 0, 0, 0);
-  return Zygote(std::move(control)).serve();
+  return Zygote(std::move(control), tasks).serve();
 }
 
 }  // namespace mayfly::sandbox

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/fd.h"
+#include "sandbox/task.h"
 
 // The zygote: the process from which every sandbox of one policy is cloned.
 //
@@ -17,7 +18,8 @@
 // sandbox live in namespaces that end with it.
 namespace mayfly::sandbox {
 
-// Serves `control` until its end of file. Returns the process's exit code.
-int zygote_main(OwnedFd control);
+// Serves `control` until its end of file; calls may name one of `tasks`. Returns the process's exit
+// code.
+int zygote_main(OwnedFd control, TaskTable tasks);
 
 }  // namespace mayfly::sandbox

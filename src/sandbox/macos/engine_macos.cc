@@ -345,6 +345,9 @@ class MacEngine final : public Engine {
 
   Result<std::shared_ptr<Call>> start(std::shared_ptr<const Policy> policy, Command command,
                                       CallObserver observer) override {
+    if (!command.task.empty()) {
+      TRY(refuse("a task: a function of this program's own in a sandbox", "Run Mayfly on Linux"));
+    }
     TRY(check_policy(*policy));
     TRY(check_workspaces(*policy));
     TRY(check_settable(*policy, command));

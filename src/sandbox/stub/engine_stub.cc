@@ -4,19 +4,20 @@
 namespace mayfly::sandbox {
 namespace {
 
-Error unsupported() {
+Error unsupported(const Command& command) {
   Error error;
   error.code = ErrorCode::kHostCannotEnforce;
-  error.message = "this platform has no sandbox that Mayfly can use";
+  error.message = std::string("this platform has no sandbox that Mayfly can use") +
+                  (command.task.empty() ? "" : ", for tasks neither");
   error.remedy = "Run Mayfly on Linux: in WSL 2 on Windows, over ssh from macOS";
   return error;
 }
 
 class StubEngine final : public Engine {
  public:
-  Result<std::shared_ptr<Call>> start(std::shared_ptr<const Policy>, Command,
+  Result<std::shared_ptr<Call>> start(std::shared_ptr<const Policy>, Command command,
                                       CallObserver) override {
-    return fail(unsupported());
+    return fail(unsupported(command));
   }
 };
 
