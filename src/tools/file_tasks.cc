@@ -44,6 +44,11 @@ Result<files::ReadAnswer> read(const OwnedFd& file, const files::ReadRequest& re
   return files::read(file.get(), request);
 }
 
+// That it could be opened is all that is asked for.
+Result<files::ReadAnswer> look(const OwnedFd&, const files::ReadRequest&) {
+  return files::ReadAnswer();
+}
+
 Result<files::ListAnswer> list(const OwnedFd& directory, const files::ListRequest& request) {
   return files::list(directory.get(), request);
 }
@@ -89,6 +94,8 @@ std::unique_ptr<TaskRun> prepare_to_write(const std::string& bytes) {
 constexpr Task kTasks[] = {
     {kReadTask, TaskWrites::kNothing,
      prepare<files::ReadAnswer, files::decode_read_request, opened<files::ReadRequest>, read>},
+    {kLookTask, TaskWrites::kNothing,
+     prepare<files::ReadAnswer, files::decode_read_request, opened<files::ReadRequest>, look>},
     {kWriteTask, TaskWrites::kFiles,
      prepare_to_write<
          prepare<files::WriteAnswer, files::decode_write_request, spot_to_write, files::write>>},

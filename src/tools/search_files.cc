@@ -1,12 +1,16 @@
 #include <algorithm>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/text.h"
+#include "files/read.h"
 #include "mcp/json.h"
 #include "tools/file_call.h"
+#include "tools/file_tasks.h"
 #include "tools/ripgrep_output.h"
 #include "tools/search_page.h"
 #include "tools/toolset.h"
@@ -99,19 +103,6 @@ Result<std::vector<std::string>> ripgrep(const Json& arguments, const SearchPage
   return argv;
 }
 
-// The words of a path that leave the area they are written below. Links are the sandbox's affair:
-// ripgrep follows none but the path itself, and sees what a command would see.
-Status stays_below(const files::Target& target) {
-  int depth = 0;
-  for (const std::string& part : text::split(target.path, '/')) {
-    depth += part == ".." ? -1 : part.empty() || part == "." ? 0 : 1;
-    if (depth >= 0) continue;
-    return fail(input_error(ErrorCode::kPathRefused, "path", target.shown,
-                            "leads out of " + target.area, "name a directory in it"));
-  }
-  return {};
-}
-
 // Nothing at all was found out.
 std::optional<Error> failure_of(const FileEnd& end, const SearchComplaints& complaints,
                                 const std::string& shown) {
@@ -199,23 +190,82 @@ Error without_ripgrep() {
   return error;
 }
 
+void search(Workbench& bench, FileCall file, const SearchPage::Choice& choice,
+            const mcp::ToolCall& call, mcp::ToolReply reply) {
+  const std::string shown = file.target.shown;
+  start_file_call(
+      bench, std::move(file), Unfinished::kFormat,
+      [choice, shown](const FileEnd& end) { return words_for(end, choice, shown); }, call,
+      std::move(reply));
+}
+
+// Stands for the client while the path is looked at: an error is the answer, else it goes on.
+class AfterLook : public mcp::ToolReply::Sink {
+ public:
+  using Next = std::function<void(mcp::ToolReply)>;
+  AfterLook(Timers& timers, mcp::ToolReply reply, Next next)
+      : timers_(timers),
+        reply_(std::make_shared<mcp::ToolReply>(std::move(reply))),
+        next_(std::move(next)) {}
+
+  void finish(mcp::ToolResult result) override {
+    if (result.is_error) return (*reply_)(std::move(result));
+    // This is the engine's thread, where no call can be started.
+    timers_.at(Clock::now(), [reply = reply_, next = next_] { next(std::move(*reply)); });
+  }
+  void progress(double elapsed, const std::string& message) override {
+    reply_->progress(elapsed, message);
+  }
+
+ private:
+  Timers& timers_;
+  const std::shared_ptr<mcp::ToolReply> reply_;
+  const Next next_;
+};
+
+// ripgrep would wait for ever on a FIFO that it is given, and follow a link to anywhere: so it is
+// given only what the other tools would open.
+void look_first(Workbench& bench, const FileCall& file, const mcp::ToolCall& call,
+                mcp::ToolReply reply, AfterLook::Next next) {
+  FileCall look;
+  look.policy = file.policy;
+  look.stale_because = file.stale_because;
+  look.target = file.target;
+  look.command.caller = file.command.caller;
+  look.command.limits = file.command.limits;
+  files::ReadRequest request;
+  request.target = file.target;
+  set_task(look, kLookTask, files::encode(request));
+  const bool progress = reply.wants_progress();
+  mcp::ToolReply after(
+      std::make_shared<AfterLook>(bench.timers, std::move(reply), std::move(next)));
+  after.set_wants_progress(progress);
+  start_file_call(
+      bench, std::move(look), Unfinished::kError,
+      [](const FileEnd& end) -> Result<FileAnswer> {
+        TRY(files::decode_read_answer(end.out));
+        return FileAnswer();
+      },
+      call, std::move(after));
+}
+
 void run(Workbench& bench, const mcp::ToolCall& call, mcp::ToolReply reply) {
   auto file = file_call(call, bench, PlaceUse::kRead);
   if (!file) return reply(mcp::error_result(file.error()));
-  if (const Status below = stays_below(file->target); !below) {
-    return reply(mcp::error_result(below.error()));
-  }
   const SearchPage::Choice choice = choice_of(call.arguments, *file);
   auto argv = ripgrep(call.arguments, choice, file->target.path);
   if (!argv) return reply(mcp::error_result(argv.error()));
   file->command.argv = *std::move(argv);
   file->command.cwd = file->target.area;
   file->not_started = without_ripgrep();
-  const std::string shown = file->target.shown;
-  start_file_call(
-      bench, *std::move(file), Unfinished::kFormat,
-      [choice, shown](const FileEnd& end) { return words_for(end, choice, shown); }, call,
-      std::move(reply));
+  if (file->target.path.empty()) {
+    return search(bench, *std::move(file), choice, call, std::move(reply));
+  }
+  auto kept = std::make_shared<FileCall>(*std::move(file));
+  look_first(bench, *kept, call, std::move(reply),
+             [&bench, kept, choice, call](mcp::ToolReply out) {
+               search(bench, std::move(*kept), choice, call, std::move(out));
+             });
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ class SearchPage {
     std::uint64_t most = 100;  // results to show
     std::uint64_t context = 0;
     std::uint64_t most_bytes = 30'000;
-    std::string prefix;  // in front of each path, which ripgrep names from where it ran
+    std::string prefix = {};  // in front of each path, which ripgrep names from where it ran
   };
   explicit SearchPage(Choice choice) : choice_(std::move(choice)) {}
 

@@ -229,17 +229,38 @@ TEST_CASE("a directory is a tree, whose pages name the directories that they are
 
 TEST_CASE("a search runs ripgrep without a shell, and nothing of the caller's is an option") {
   Kitchen kitchen;
-  kitchen.call("search_files",
-               {{"pattern", "--pre=evil"}, {"path", "-x"}, {"glob", "--files"}, {"type", "cc"}});
+  kitchen.call("search_files", {{"pattern", "--pre=evil"}, {"glob", "--files"}, {"type", "cc"}});
   const sandbox::Command& command = kitchen.engine->last().command();
   CHECK(command.argv[0] == "rg");
   CHECK(command.argv[1] == "--no-config");
   CHECK(command.cwd == "/usr/share");
   const std::vector<std::string> tail(command.argv.end() - 5, command.argv.end());
-  CHECK(tail == std::vector<std::string>{"--glob=--files", "--type=cc", "--regexp=--pre=evil", "--",
-                                         "./-x"});
-  CHECK_THAT(ask({{"pattern", "x"}, {"path", "a/../../b"}}, "search_files"), contains("E2001"));
+  CHECK(tail ==
+        std::vector<std::string>{"--glob=--files", "--type=cc", "--regexp=--pre=evil", "--", "."});
   CHECK_THAT(ask({{"pattern", std::string("a\0b", 3)}}, "search_files"), contains("E5001 pattern"));
+}
+
+TEST_CASE("a path to search is looked at first, and ripgrep started only if that went well") {
+  Kitchen kitchen;
+  const auto refused = kitchen.call("search_files", {{"pattern", "x"}, {"path", "fifo"}});
+  CHECK(kitchen.engine->last().command().task == "look");
+  kitchen.engine->last().print(files::encode(Result<ReadAnswer>(
+      fail(input_error(ErrorCode::kInvalidArgument, "path", "fifo", "a FIFO", "")))));
+  kitchen.engine->last().exit(0);
+  CHECK_THAT(text_of(refused->wait()), contains("E5001 path"));
+  CHECK(kitchen.engine->calls.size() == 1);
+
+  kitchen.engine->exit_at_once = 1;  // of ripgrep: nothing found
+  const auto found = kitchen.call("search_files", {{"pattern", "x"}});
+  CHECK(text_of(found->wait()) == "no matches");
+  kitchen.engine->exit_at_once.reset();
+  const auto below = kitchen.call("search_files", {{"pattern", "x"}, {"path", "-x"}});
+  const auto look = kitchen.engine->calls.back();
+  look->print(files::encode(Result<ReadAnswer>(ReadAnswer())));
+  kitchen.engine->exit_at_once = 1;
+  look->exit(0);
+  CHECK(text_of(below->wait()) == "no matches");
+  CHECK(kitchen.engine->last().command().argv.back() == "./-x");
 }
 
 mcp::ToolResult searched(const std::string& out, const std::string& err, int code,
@@ -272,7 +293,7 @@ TEST_CASE("a sandbox without ripgrep says how to get it") {
   Kitchen kitchen;
   const auto reply = kitchen.call("search_files", {{"pattern", "x"}});
   sandbox::Report report = kitchen.engine->last().ended(sandbox::EndedBy::kSetup);
-  report.setup_error = Error{.code = ErrorCode::kProgramNotStarted, .message = "exec rg"};
+  report.setup_error = input_error(ErrorCode::kProgramNotStarted, "command", "rg", "exec rg", "");
   kitchen.engine->last().finish(std::move(report));
   CHECK_THAT(text_of(reply->wait()), contains("E3001") && contains("apt install ripgrep"));
 }
