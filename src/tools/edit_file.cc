@@ -74,7 +74,6 @@ mcp::ToolSpec edit_file_spec(const Briefing& briefing) {
   Json properties = Json::object();
   properties["path"] = text;
   properties["edits"] = {{"type", "array"},
-                         {"minItems", 1},
                          {"items",
                           {{"type", "object"},
                            {"properties", {{"old", text}, {"new", text}, {"replace_all", flag}}},
@@ -84,10 +83,9 @@ mcp::ToolSpec edit_file_spec(const Briefing& briefing) {
   properties["ignore_whitespace"] = flag;
   properties["expected_digest"] = text;
   return {.name = "edit_file",
-          .title = "Edit a file",
+          .title = {},
           .description =
-              "Replaces exact text, each old found once unless replace_all; all edits "
-              "or none. Answers with a diff.",
+              "Replaces exact text, unique unless replace_all; all edits or none. Gives a diff.",
           .input_schema = file_schema(briefing, std::move(properties), {"path", "edits"}),
           .output_schema = {},
           .annotations = {.read_only = false,

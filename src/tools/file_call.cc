@@ -207,6 +207,21 @@ Json file_schema(const Briefing& briefing, Json properties,
   return schema;
 }
 
+Result<std::uint64_t> number_argument(const Json& arguments, const char* name, std::uint64_t least,
+                                      std::uint64_t otherwise) {
+  const Json* value = member(arguments, name);
+  if (value == nullptr) return otherwise;
+  if (value->is_number_unsigned() && value->get<std::uint64_t>() >= least) {
+    return value->get<std::uint64_t>();
+  }
+  if (const auto number = value->get<std::int64_t>();
+      number >= 0 && static_cast<std::uint64_t>(number) >= least) {
+    return static_cast<std::uint64_t>(number);
+  }
+  return fail(input_error(ErrorCode::kInvalidArgument, name, value->dump(), "is too small",
+                          "give at least " + std::to_string(least)));
+}
+
 std::string count_of(std::uint64_t count, const char* one, const char* many) {
   return std::to_string(count) + " " + (count == 1 ? one : many);
 }

@@ -78,6 +78,10 @@ void set_task(FileCall& file, const char* task, std::string request);
 mcp::Json file_schema(const Briefing& briefing, mcp::Json properties,
                       const std::vector<std::string>& required);
 
+// A whole number from `least` on, E5001 for less. Not said in schemas, which have to stay short.
+Result<std::uint64_t> number_argument(const mcp::Json& arguments, const char* name,
+                                      std::uint64_t least, std::uint64_t otherwise);
+
 // Pieces of headers.
 std::string count_of(std::uint64_t count, const char* one, const char* many);
 std::string time_of(std::int64_t nanoseconds);  // "modified 2026-11-22 10:03:11Z"

@@ -23,24 +23,18 @@ constexpr std::uint64_t kDefaultEntries = 500;
 constexpr std::uint64_t kMostEntries = 5'000;
 constexpr std::uint32_t kMostDepth = 64;
 
-files::ListRequest list_request(const Json& arguments, const files::Target& target) {
+Result<files::ListRequest> list_request(const Json& arguments, const files::Target& target) {
   files::ListRequest request;
   request.target = target;
-  if (const Json* depth = member(arguments, "depth")) {
-    request.depth = static_cast<std::uint32_t>(
-        std::min<std::uint64_t>(depth->get<std::uint64_t>(), kMostDepth));
-  }
+  request.depth = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(TRY(number_argument(arguments, "depth", 1, 1)), kMostDepth));
   if (const Json* glob = member(arguments, "glob")) request.glob = glob->get<std::string>();
   if (const Json* respect = member(arguments, "respect_ignore"); respect && respect->get<bool>()) {
     request.ignore = files::IgnoreFiles::kHonour;
   }
-  if (const Json* offset = member(arguments, "offset")) {
-    request.offset = offset->get<std::uint64_t>();
-  }
-  request.max_entries = kDefaultEntries;
-  if (const Json* most = member(arguments, "max_entries")) {
-    request.max_entries = std::min(most->get<std::uint64_t>(), kMostEntries);
-  }
+  request.offset = TRY(number_argument(arguments, "offset", 0, 0));
+  request.max_entries =
+      std::min(TRY(number_argument(arguments, "max_entries", 1, kDefaultEntries)), kMostEntries);
   return request;
 }
 
@@ -136,30 +130,31 @@ Result<FileAnswer> words_for(const FileEnd& end, const files::ListRequest& reque
 void run(Workbench& bench, const mcp::ToolCall& call, mcp::ToolReply reply) {
   auto file = file_call(call, bench, PlaceUse::kRead);
   if (!file) return reply(mcp::error_result(file.error()));
-  files::ListRequest request = list_request(call.arguments, file->target);
-  set_task(*file, kListTask, files::encode(request));
+  auto request = list_request(call.arguments, file->target);
+  if (!request) return reply(mcp::error_result(request.error()));
+  set_task(*file, kListTask, files::encode(*request));
   start_file_call(
       bench, *std::move(file), Unfinished::kError,
-      [request = std::move(request)](const FileEnd& end) { return words_for(end, request); }, call,
+      [request = *std::move(request)](const FileEnd& end) { return words_for(end, request); }, call,
       std::move(reply));
 }
 
 }  // namespace
 
 mcp::ToolSpec list_directory_spec(const Briefing& briefing) {
-  const auto number = [](int least) { return Json{{"type", "integer"}, {"minimum", least}}; };
+  const Json text = {{"type", "string"}};
+  const Json number = {{"type", "integer"}};
   Json properties = Json::object();
-  properties["path"] = {{"type", "string"}};
-  properties["depth"] = number(1);
-  properties["glob"] = {{"type", "string"}};
-  properties["respect_ignore"] = {{"type", "boolean"}, {"description", "leave out .gitignore's"}};
-  properties["offset"] = number(0);
-  properties["max_entries"] = number(1);
+  properties["path"] = text;
+  properties["depth"] = number;
+  properties["glob"] = text;
+  properties["respect_ignore"] = {{"type", "boolean"}};
+  properties["offset"] = number;
+  properties["max_entries"] = number;
   return {.name = "list_directory",
-          .title = "List a directory",
+          .title = {},
           .description =
-              "Lists a directory, the workspace by default, as a tree with sizes: depth "
-              "levels (1), 500 entries a page.",
+              "Lists a directory as a tree with sizes: depth levels (1), 500 entries a page.",
           .input_schema = file_schema(briefing, std::move(properties), {}),
           .output_schema = {},
           .annotations = {

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/text.h"
 #include "files/read.h"
@@ -17,6 +19,12 @@ using files::ReadForm;
 using mcp::Json;
 using mcp::member;
 
+const std::vector<std::string> kCharsets = {"utf-8", "utf-16le", "utf-16be", "latin-1"};
+
+bool is_offered(const std::string& name) {
+  return std::find(kCharsets.begin(), kCharsets.end(), name) != kCharsets.end();
+}
+
 Result<files::ReadRequest> read_request(const Json& arguments, const files::Target& target) {
   files::ReadRequest request;
   request.target = target;
@@ -28,10 +36,8 @@ Result<files::ReadRequest> read_request(const Json& arguments, const files::Targ
                               "lines are counted from 1; a negative offset counts from the end"));
     }
   }
-  if (const Json* limit = member(arguments, "limit")) request.limit = limit->get<std::uint64_t>();
-  if (const Json* byte = member(arguments, "byte_offset")) {
-    request.byte_offset = byte->get<std::uint64_t>();
-  }
+  request.limit = TRY(number_argument(arguments, "limit", 1, 0));
+  request.byte_offset = TRY(number_argument(arguments, "byte_offset", 0, 0));
   if (const Json* numbers = member(arguments, "line_numbers")) {
     request.numbered = numbers->get<bool>();
   }
@@ -42,6 +48,10 @@ Result<files::ReadRequest> read_request(const Json& arguments, const files::Targ
   } else if (name != "auto") {
     request.form = ReadForm::kText;
     request.charset = files::charset_named(name);
+    if (!is_offered(name)) {
+      return fail(input_error(ErrorCode::kInvalidArgument, "encoding", name, "is not known",
+                              "use auto, base64, " + text::join(kCharsets, ", ")));
+    }
   }
   return request;
 }
@@ -127,17 +137,15 @@ mcp::ToolSpec read_file_spec(const Briefing& briefing) {
   Json properties = Json::object();
   properties["path"] = {{"type", "string"}};
   properties["offset"] = {{"type", "integer"}, {"description", "first line; -n: the last n"}};
-  properties["limit"] = {{"type", "integer"}, {"minimum", 1}};
-  properties["byte_offset"] = {{"type", "integer"}, {"minimum", 0}};
-  properties["encoding"] = {
-      {"type", "string"},
-      {"enum", Json::array({"auto", "utf-8", "utf-16le", "utf-16be", "latin-1", "base64"})}};
+  properties["limit"] = {{"type", "integer"}};
+  properties["byte_offset"] = {{"type", "integer"}};
+  properties["encoding"] = {{"type", "string"}, {"description", "auto, utf-8, latin-1, base64..."}};
   properties["line_numbers"] = {{"type", "boolean"}};
   return {.name = "read_file",
-          .title = "Read a file",
+          .title = {},
           .description =
-              "Reads a text file by lines, at most 30000 characters a page, or shows a PNG, JPEG, "
-              "GIF or WebP image of at most 5 MiB.",
+              "Reads text by lines (30000 characters a page) or shows an image (PNG, "
+              "JPEG, GIF, WebP; 5 MiB).",
           .input_schema = file_schema(briefing, std::move(properties), {"path"}),
           .output_schema = {},
           .annotations = {

@@ -31,11 +31,6 @@ bool is_set(const Json& arguments, const char* name) {
   return value != nullptr && value->get<bool>();
 }
 
-std::uint64_t number_or(const Json& arguments, const char* name, std::uint64_t otherwise) {
-  const Json* value = member(arguments, name);
-  return value ? value->get<std::uint64_t>() : otherwise;
-}
-
 Result<std::string> word(const Json& arguments, const char* name) {
   const Json* value = member(arguments, name);
   std::string text = value ? value->get<std::string>() : "";
@@ -47,17 +42,18 @@ Result<std::string> word(const Json& arguments, const char* name) {
       has_nul ? "leave it out" : "give a shorter one"));
 }
 
-SearchPage::Choice choice_of(const Json& arguments, const FileCall& file) {
+Result<SearchPage::Choice> choice_of(const Json& arguments, const FileCall& file) {
   SearchPage::Choice choice;
   if (const Json* mode = member(arguments, "mode")) {
     choice.mode = *mode == "files"   ? SearchMode::kFiles
                   : *mode == "count" ? SearchMode::kCount
                                      : SearchMode::kContent;
   }
-  choice.offset = number_or(arguments, "offset", 0);
-  choice.most = std::min(number_or(arguments, "max_results", kDefaultResults), kMostResults);
+  choice.offset = TRY(number_argument(arguments, "offset", 0, 0));
+  choice.most =
+      std::min(TRY(number_argument(arguments, "max_results", 1, kDefaultResults)), kMostResults);
   if (choice.mode == SearchMode::kContent) {
-    choice.context = std::min(number_or(arguments, "context", 0), kMostContext);
+    choice.context = std::min(TRY(number_argument(arguments, "context", 0, 0)), kMostContext);
   }
   choice.most_bytes = kMostFileChars;
   const std::string& area = file.target.area;
@@ -252,7 +248,9 @@ void look_first(Workbench& bench, const FileCall& file, const mcp::ToolCall& cal
 void run(Workbench& bench, const mcp::ToolCall& call, mcp::ToolReply reply) {
   auto file = file_call(call, bench, PlaceUse::kRead);
   if (!file) return reply(mcp::error_result(file.error()));
-  const SearchPage::Choice choice = choice_of(call.arguments, *file);
+  const auto chosen = choice_of(call.arguments, *file);
+  if (!chosen) return reply(mcp::error_result(chosen.error()));
+  const SearchPage::Choice& choice = *chosen;
   auto argv = ripgrep(call.arguments, choice, file->target.path);
   if (!argv) return reply(mcp::error_result(argv.error()));
   file->command.argv = *std::move(argv);
@@ -273,25 +271,25 @@ void run(Workbench& bench, const mcp::ToolCall& call, mcp::ToolReply reply) {
 mcp::ToolSpec search_files_spec(const Briefing& briefing) {
   const Json text = {{"type", "string"}};
   const Json flag = {{"type", "boolean"}};
-  const auto number = [](int least) { return Json{{"type", "integer"}, {"minimum", least}}; };
+  const Json number = {{"type", "integer"}};
   Json properties = Json::object();
   properties["pattern"] = text;
   properties["path"] = text;
-  properties["fixed"] = {{"type", "boolean"}, {"description", "no regex"}};
+  properties["fixed"] = flag;
   properties["glob"] = text;
-  properties["type"] = {{"type", "string"}, {"description", "rg's, as py"}};
-  properties["context"] = number(0);
+  properties["type"] = text;
+  properties["context"] = number;
   properties["ignore_case"] = flag;
   properties["hidden"] = flag;
   properties["no_ignore"] = flag;
   properties["mode"] = {{"type", "string"}, {"enum", Json::array({"content", "files", "count"})}};
-  properties["max_results"] = number(1);
-  properties["offset"] = number(0);
+  properties["max_results"] = number;
+  properties["offset"] = number;
   return {.name = "search_files",
-          .title = "Search in files",
+          .title = {},
           .description =
-              "Searches file contents by regex with ripgrep, grouped by file: 100 "
-              "matches a page. Leaves out hidden, ignored and binary files.",
+              "Searches file contents by regex (ripgrep), or fixed text; 100 matches a page. "
+              "Leaves out hidden, ignored and binary files.",
           .input_schema = file_schema(briefing, std::move(properties), {"pattern"}),
           .output_schema = {},
           .annotations = {

@@ -1,7 +1,9 @@
 #include "files/write.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/text.h"
 #include "mcp/json.h"
@@ -39,6 +41,12 @@ Result<files::WriteRequest> write_request(const Json& arguments, const files::Ta
   request.expected_digest = text_or(arguments, "expected_digest", "");
   const std::string encoding = text_or(arguments, "encoding", "utf-8");
   if (encoding != "base64") {
+    const std::vector<std::string> offered = {"utf-8", "utf-8-bom", "utf-16le", "utf-16be",
+                                              "latin-1"};
+    if (std::find(offered.begin(), offered.end(), encoding) == offered.end()) {
+      return fail(input_error(ErrorCode::kInvalidArgument, "encoding", encoding, "is not known",
+                              "use base64, " + text::join(offered, ", ")));
+    }
     request.charset = files::charset_named(encoding).value_or(files::Charset::kUtf8);
     return request;
   }
@@ -93,16 +101,12 @@ mcp::ToolSpec write_file_spec(const Briefing& briefing) {
   properties["mode"] = {{"type", "string"},
                         {"enum", Json::array({"create", "overwrite", "append"})}};
   properties["create_parents"] = {{"type", "boolean"}};
-  properties["encoding"] = {
-      {"type", "string"},
-      {"enum", Json::array({"utf-8", "utf-8-bom", "utf-16le", "utf-16be", "latin-1", "base64"})}};
-  properties["expected_digest"] = {{"type", "string"},
-                                   {"description", "refuse if the file changed"}};
+  properties["encoding"] = {{"type", "string"}};
+  properties["expected_digest"] = {{"type", "string"}};
   return {.name = "write_file",
-          .title = "Write a file",
+          .title = {},
           .description =
-              "Writes a whole file in one step, keeping its permissions. Refuses to "
-              "replace one unless mode says so.",
+              "Writes a file in one step, keeping its mode. Replaces one only with mode overwrite.",
           .input_schema = file_schema(briefing, std::move(properties), {"path", "content"}),
           .output_schema = {},
           .annotations = {.read_only = false,
