@@ -72,7 +72,9 @@ std::optional<Error> failure_of(const FileCall& file, const Report& report, Unfi
 std::optional<Error> undone(const Report& report, const FileCall& file) {
   for (const sandbox::Violation& violation : report.violations) {
     if (violation.kind != sandbox::ViolationKind::kHostCode) continue;
-    if (violation.target != text::one_line(file.target.path)) continue;
+    // It may be a directory above, which was not there before.
+    const std::string own = text::one_line(path_in_area(file.target));
+    if (own != violation.target && !own.starts_with(violation.target + "/")) continue;
     return input_error(ErrorCode::kPathRefused, "path", file.target.shown,
                        "was not kept: programs of the host run what is there",
                        violation.remedy.empty() ? "ask the operator" : violation.remedy);

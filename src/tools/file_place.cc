@@ -133,9 +133,8 @@ Result<files::Target> place(const std::string& given, const sandbox::Policy& pol
   return below("/", path, path);
 }
 
-std::string absolute_path(const files::Target& target) {
-  if (target.path.empty()) return target.area;
-  return (target.area == "/" ? "" : target.area) + "/" + target.path;
+std::string path_in_area(const files::Target& target) {
+  return without_dots(target.path).substr(1);
 }
 
 }  // namespace mayfly::tools

@@ -20,7 +20,7 @@ enum class PlaceUse { kRead, kWrite };
 // E5001 for what no path can be, and for /tmp and the like, which are new for each call.
 Result<files::Target> place(const std::string& path, const sandbox::Policy& policy, PlaceUse use);
 
-// The path that `target` names, absolute, as written.
-std::string absolute_path(const files::Target& target);
+// The path of `target` below its area without "..", as far as words go.
+std::string path_in_area(const files::Target& target);
 
 }  // namespace mayfly::tools
