@@ -21,10 +21,10 @@ std::string listing(const mcp::ToolRegistry& tools) {
   mcp::Json list = mcp::Json::array();
   for (const auto& entry : tools.entries()) {
     mcp::Json tool = {{"name", entry.spec.name},
-                      {"title", entry.spec.title},
                       {"description", entry.spec.description},
                       {"inputSchema", entry.spec.input_schema},
                       {"annotations", mcp::annotations(entry.spec.annotations)}};
+    if (!entry.spec.title.empty()) tool["title"] = entry.spec.title;
     if (entry.spec.output_schema) tool["outputSchema"] = *entry.spec.output_schema;
     if (!entry.spec.meta.empty()) tool["_meta"] = entry.spec.meta;
     list.push_back(std::move(tool));
