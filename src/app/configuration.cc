@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "tools/file_tasks.h"
+
 namespace mayfly::app {
 namespace {
 
@@ -58,6 +60,7 @@ sandbox::EngineOptions Configuration::engine_options() const {
   sandbox::EngineOptions out = app::engine_options(*host_);
   out.max_calls = static_cast<int>(latest_.calls.most->value);
   out.max_queued = static_cast<int>(latest_.calls.queued->value);
+  out.tasks = tools::file_tasks();
   return out;
 }
 

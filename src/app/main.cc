@@ -17,6 +17,7 @@
 #include "app/serve.h"
 #include "app/serve_options.h"
 #include "sandbox/engine.h"
+#include "tools/file_tasks.h"
 
 namespace {
 
@@ -86,7 +87,7 @@ void raise_open_files() {
 int main(int argc, char** argv) {
   fill_standard_streams();
   raise_open_files();
-  if (const auto code = mayfly::sandbox::helper_main(argc, argv)) return *code;
+  if (const auto code = mayfly::sandbox::helper_main(argc, argv, mayfly::tools::file_tasks())) return *code;
   const std::string_view subcommand = argc > 1 ? argv[1] : "";
   if (!asks_for_help(argc, argv)) {
     if (subcommand == "serve") return mayfly::app::serve(argc, argv);

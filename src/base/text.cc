@@ -15,7 +15,9 @@ unsigned char byte_at(std::string_view s, std::size_t i) {
 
 bool is_continuation(unsigned char c) { return (c & 0xC0) == 0x80; }
 
-// The length of the well-formed sequence that starts at `i`, or 0 (RFC 3629 section 4).
+}  // namespace
+
+// RFC 3629 section 4.
 std::size_t sequence_length(std::string_view s, std::size_t i) {
   const unsigned char lead = byte_at(s, i);
   if (lead < 0x80) return 1;
@@ -34,8 +36,6 @@ std::size_t sequence_length(std::string_view s, std::size_t i) {
   }
   return length;
 }
-
-}  // namespace
 
 bool is_utf8(std::string_view bytes) {
   for (std::size_t i = 0; i < bytes.size();) {

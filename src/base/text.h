@@ -11,6 +11,8 @@ namespace mayfly::text {
 // overlong forms, no surrogates, at most U+10FFFF) becomes U+FFFD.
 std::string repair_utf8(std::string_view bytes);
 bool is_utf8(std::string_view bytes);
+// The length of the well-formed sequence that starts at `at`, or 0.
+std::size_t sequence_length(std::string_view bytes, std::size_t at);
 
 // `bytes` as one printable line: control characters become \n, \t, \xNN; invalid UTF-8 is repaired.
 // For paths and arguments that come from a program and go to a person or a model.

@@ -19,17 +19,22 @@ struct Target {
   bool operator==(const Target&) const = default;
 };
 
-// What is at a target: opened O_PATH, links followed. E5002 if nothing is there, E2001 if it leads
-// out of the area (the message says where to), each with what to do instead.
+// What is at a target, links followed: a regular file or a directory, open for reading. It is
+// looked at with O_PATH first, so that a FIFO or a device is not opened at all; those are E5001.
+// E5002 if nothing is there, E2001 if it leads out of the area (the message says where to) or the
+// kernel does not let it be read, each with what to do instead. A file that is another each time
+// that it is looked at is E5001 as well.
 Result<OwnedFd> open_target(const Target& target);
 
 // Where something is or will be: its directory (O_PATH) and its name there, which is no link and
 // has no '/'. A link as the last component is followed, so that what it leads to is replaced, not
-// the link.
+// the link; what it leads to need not be there. The directories that Parents::kCreate makes stay if
+// nothing is written after that.
 struct Spot {
   OwnedFd directory;
   std::string name;
   bool exists = false;
+  std::string shown;  // of the target, for messages
 };
 enum class Parents { kMustExist, kCreate };
 Result<Spot> find_spot(const Target& target, Parents parents);

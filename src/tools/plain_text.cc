@@ -58,6 +58,9 @@ std::size_t wanted_length(char lead) {
 
 bool is_continuation(char c) { return within(c, 0x80, 0xBF); }
 
+constexpr std::string_view kAlphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 }  // namespace
 
 const char* to_string(Encoding encoding) {
@@ -88,8 +91,6 @@ bool looks_binary(std::string_view bytes) {
 }
 
 std::string base64(std::string_view bytes) {
-  static constexpr char kAlphabet[] =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;
   out.reserve((bytes.size() + 2) / 3 * 4);
   for (std::size_t at = 0; at < bytes.size(); at += 3) {
@@ -102,6 +103,32 @@ std::string base64(std::string_view bytes) {
       out += i <= left ? kAlphabet[group >> (18 - 6 * i) & 63U] : '=';
     }
   }
+  return out;
+}
+
+std::optional<std::string> from_base64(std::string_view characters) {
+  std::string out;
+  out.reserve(characters.size() / 4 * 3);
+  std::uint32_t group = 0;
+  std::size_t count = 0;
+  std::size_t padding = 0;
+  for (const char c : characters) {
+    if (c == ' ' || within(c, '\t', '\r')) continue;
+    if (c == '=') {
+      ++padding;
+      continue;
+    }
+    const auto* const found = std::find(kAlphabet.begin(), kAlphabet.end(), c);
+    if (padding > 0 || found == kAlphabet.end()) return std::nullopt;
+    group = group << 6 | static_cast<std::uint32_t>(found - kAlphabet.begin());
+    if (++count % 4 != 0) continue;
+    for (const unsigned shift : {16U, 8U, 0U}) out += static_cast<char>(group >> shift & 0xFFU);
+    group = 0;
+  }
+  const std::size_t rest = count % 4;
+  if (rest == 1 || padding > 2 || (padding > 0 && rest + padding != 4)) return std::nullopt;
+  if (rest >= 2) out += static_cast<char>(group >> (rest == 2 ? 4U : 10U) & 0xFFU);
+  if (rest == 3) out += static_cast<char>(group >> 2U & 0xFFU);
   return out;
 }
 

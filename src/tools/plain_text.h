@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,9 @@ const char* to_string(Encoding encoding);
 bool looks_binary(std::string_view bytes);
 
 std::string base64(std::string_view bytes);
+// Back. Line ends and blanks between characters are left out, and "=" at the end may be missing;
+// nothing for anything else that is no base64.
+std::optional<std::string> from_base64(std::string_view characters);
 
 // Without terminal escape sequences: CSI (colours, cursor), OSC (titles, links), DCS and their
 // like. What only looks like the start of one, and never ends, loses its ESC and stays.

@@ -54,6 +54,17 @@ TEST_CASE("base64 pads as RFC 4648 does") {
   CHECK(base64("\xff\xfe\xfd") == "//79");
 }
 
+TEST_CASE("base64 is read back, with or without padding and line ends, and nothing else is") {
+  for (const std::string bytes : {"", "a", "ab", "abc", "abcd", "\xff\xfe\xfd"}) {
+    CHECK(from_base64(base64(bytes)) == bytes);
+  }
+  CHECK(from_base64("YW\nJj\r\n ZA") == "abcd");
+  for (const char* wrong : {"A", "A===", "AA=", "AAA==", "=", "AA*A", "AA==AA", "-_-_"}) {
+    INFO(wrong);
+    CHECK_FALSE(from_base64(wrong));
+  }
+}
+
 TEST_CASE("a cut never splits a character, and never drops more than one") {
   const std::string text = "a\xf0\x9f\x90\x9e";  // a, and a beetle of four bytes
   CHECK(whole_at_end(text) == text);

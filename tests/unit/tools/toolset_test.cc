@@ -21,10 +21,10 @@ std::string listing(const mcp::ToolRegistry& tools) {
   mcp::Json list = mcp::Json::array();
   for (const auto& entry : tools.entries()) {
     mcp::Json tool = {{"name", entry.spec.name},
-                      {"title", entry.spec.title},
                       {"description", entry.spec.description},
                       {"inputSchema", entry.spec.input_schema},
                       {"annotations", mcp::annotations(entry.spec.annotations)}};
+    if (!entry.spec.title.empty()) tool["title"] = entry.spec.title;
     if (entry.spec.output_schema) tool["outputSchema"] = *entry.spec.output_schema;
     if (!entry.spec.meta.empty()) tool["_meta"] = entry.spec.meta;
     list.push_back(std::move(tool));
@@ -32,20 +32,25 @@ std::string listing(const mcp::ToolRegistry& tools) {
   return list.dump();
 }
 
-TEST_CASE("the list of tools costs at most 8 KB, and commands and jobs leave room for files") {
+std::size_t cost_of(std::initializer_list<const char*> names) {
   const mcp::ToolRegistry tools = make_toolset(briefing(), nullptr);
-  const std::string list = listing(tools);
-  INFO(list);
-  CHECK(list.size() <= 8192);
-
-  mcp::ToolRegistry jobs;
-  for (const char* name :
-       {"run_command", "get_job", "send_input", "stop_job", "list_jobs", "sandbox_info"}) {
+  mcp::ToolRegistry some;
+  for (const char* name : names) {
     const auto* entry = tools.find(name);
     REQUIRE(entry != nullptr);
-    jobs.add(entry->spec, {});
+    some.add(entry->spec, {});
   }
-  CHECK(listing(jobs).size() <= 5200);
+  return listing(some).size();
+}
+
+TEST_CASE("the list of tools costs at most 8 KB, and neither files nor commands take it all") {
+  const std::string list = listing(make_toolset(briefing(), nullptr));
+  INFO(list);
+  CHECK(list.size() <= 8192);
+  CHECK(cost_of({"run_command", "get_job", "send_input", "stop_job", "list_jobs",
+                 "sandbox_info"}) <= 5300);
+  CHECK(cost_of({"read_file", "write_file", "edit_file", "list_directory", "search_files"}) <=
+        2900);
 }
 
 TEST_CASE("a server accepts the tools: names, schemas and all") {
@@ -75,6 +80,21 @@ TEST_CASE("hints are true to what the profiles allow") {
   CHECK(hints(sandbox::WorkspaceAccess::kReadWrite).destructive);
   CHECK_FALSE(hints(sandbox::WorkspaceAccess::kReadOnly).destructive);
   CHECK_FALSE(hints(sandbox::WorkspaceAccess::kReadWrite).open_world);
+}
+
+TEST_CASE("file tools that only look are read-only; those that write destroy only where they can") {
+  sandbox::Policy policy = test_policy("default");
+  policy.workspace_access = sandbox::WorkspaceAccess::kReadOnly;
+  const Briefing reading = make_briefing({policy}, milliseconds{1});
+  for (const auto spec : {read_file_spec, list_directory_spec, search_files_spec}) {
+    CHECK(spec(briefing()).annotations.read_only);
+    CHECK_FALSE(spec(briefing()).annotations.destructive);
+  }
+  for (const auto spec : {write_file_spec, edit_file_spec}) {
+    CHECK_FALSE(spec(briefing()).annotations.read_only);
+    CHECK(spec(briefing()).annotations.destructive);
+    CHECK_FALSE(spec(reading).annotations.destructive);
+  }
 }
 
 TEST_CASE("a profile can be chosen only where there are several") {
