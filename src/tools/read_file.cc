@@ -135,7 +135,8 @@ void run(Workbench& bench, const mcp::ToolCall& call, mcp::ToolReply reply) {
 
 mcp::ToolSpec read_file_spec(const Briefing& briefing) {
   Json properties = Json::object();
-  properties["path"] = {{"type", "string"}};
+  properties["path"] = {{"type", "string"},
+                        {"description", "relative to the workspace, or absolute"}};
   properties["offset"] = {{"type", "integer"}, {"description", "first line; -n: the last n"}};
   properties["limit"] = {{"type", "integer"}};
   properties["byte_offset"] = {{"type", "integer"}};

@@ -102,7 +102,8 @@ mcp::ToolSpec write_file_spec(const Briefing& briefing) {
                         {"enum", Json::array({"create", "overwrite", "append"})}};
   properties["create_parents"] = {{"type", "boolean"}};
   properties["encoding"] = {{"type", "string"}};
-  properties["expected_digest"] = {{"type", "string"}};
+  properties["expected_digest"] = {
+      {"type", "string"}, {"description", "as read_file gave it: not if it changed since"}};
   return {.name = "write_file",
           .title = {},
           .description =

@@ -41,7 +41,6 @@ Json LegacyWire::tool(const ToolSpec& spec) const {
     if (revision_ == Revision::k2025_03_26 && !spec.title.empty()) hints["title"] = spec.title;
     out["annotations"] = std::move(hints);
   }
-  if (revision_ >= Revision::k2025_11_25) out["execution"] = {{"taskSupport", "forbidden"}};
   if (revision_ >= Revision::k2025_06_18 && !spec.meta.empty()) out["_meta"] = spec.meta;
   return out;
 }
