@@ -6,9 +6,9 @@ set -euo pipefail
 packages_of() {
   case $1 in
     build) echo g++ make cmake ninja-build pkg-config nlohmann-json3-dev libseccomp-dev libcli11-dev \
-      libmd-dev libre2-dev libexpected-dev libtomlplusplus-dev libvalijson-dev catch2 python3 ;;
+      libmd-dev libre2-dev libexpected-dev libtomlplusplus-dev libvalijson-dev catch2 python3 ripgrep ;;
     demo) echo python3 ;;
-    test) echo ca-certificates curl python3 python3-venv python3-pytest git gcc gdb strace ripgrep jq \
+    test) echo ca-certificates curl python3 python3-venv python3-pytest git gcc gdb strace jq \
       util-linux procps sqlite3 openssh-client tmux patch ;;
     vm) echo qemu-system-x86 busybox-static cpio xz-utils jq systemd dbus-user-session ;;
     format) echo clang-format clang-tidy ;;

@@ -62,7 +62,7 @@ if must "the build" scripts/build.sh release; then
     run_e2e e2e spec "$(echo tests/e2e/*.test.mjs)"
     if [ "$(id -u)" -eq 0 ]; then
       section "end to end, as an ordinary user"
-      run_e2e e2e_as_user dot "$(echo tests/e2e/{sdk_v1,sdk_v2,stdio,examples}.test.mjs)" scripts/as-user.sh
+      run_e2e e2e_as_user dot "$(echo tests/e2e/{sdk_v1,sdk_v2,stdio,examples,work}.test.mjs)" scripts/as-user.sh
     fi
   fi
 fi

@@ -40,6 +40,8 @@ struct Error {
   std::string field;
   std::string value;
   std::string remedy;
+  std::string
+      details;  // lines of text that belong to it, such as an excerpt of a file; mostly none
   int os_errno = 0;
 
   // Puts what was being attempted in front: "start the zygote: clone3: Operation not permitted".
@@ -56,7 +58,7 @@ Error system_error(std::string_view what, int number);
 Error input_error(ErrorCode code, std::string_view field, std::string_view value,
                   std::string_view message, std::string_view remedy);
 
-// "E1003 workspace "/nowhere": not a directory. Remedy: …", on one line.
+// "E1003 workspace "/nowhere": not a directory. Remedy: …", on one line, without the details.
 std::string describe(const Error& error);
 
 }  // namespace mayfly

@@ -35,7 +35,7 @@ class Writer {
   }
   Writer& put(const Error& error) {
     put(error.code).put(error.message).put(error.field).put(error.value).put(error.remedy);
-    return put(error.os_errno);
+    return put(error.details).put(error.os_errno);
   }
   std::string take() { return std::move(bytes_); }
 
@@ -61,6 +61,7 @@ class Reader {
       error.field = get<std::string>();
       error.value = get<std::string>();
       error.remedy = get<std::string>();
+      error.details = get<std::string>();
       error.os_errno = get<int>();
       return error;
     } else {

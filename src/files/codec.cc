@@ -29,7 +29,8 @@ Error get_error(wire::Reader& reader, bool& sound) {
   Error error = reader.get<Error>();
   const auto number = static_cast<unsigned>(error.code);
   sound = sound && number >= 1000 && number < 7000;
-  for (std::string* part : {&error.message, &error.field, &error.value, &error.remedy}) {
+  for (std::string* part :
+       {&error.message, &error.field, &error.value, &error.remedy, &error.details}) {
     *part = text::shorten(text::repair_utf8(part->substr(0, kMostText)), kMostText);
   }
   return error;

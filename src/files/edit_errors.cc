@@ -16,6 +16,7 @@ Error no_match(std::size_t index, const Edit& edit, Matching matching, std::stri
                Earlier earlier) {
   std::string message = "is not in the file; nothing was changed";
   std::string remedy = "read the lines again and copy them exactly";
+  std::string details;
   if (earlier == Earlier::kRemovedIt) {
     message += ". It was there before the earlier edits of this call";
     remedy = "write it as the earlier edits leave it, or put all of it into one edit";
@@ -28,16 +29,18 @@ Error no_match(std::size_t index, const Edit& edit, Matching matching, std::stri
     if (nearest->last != 0) {
       message += ". The nearest is at line " + std::to_string(nearest->first);
       if (nearest->last > nearest->first) message += " to " + std::to_string(nearest->last);
-      message += ":\n" + nearest->shown + "\n";
+      details = nearest->shown;
     }
     if (matching == Matching::kExact && nearest->hint.find("blanks,") != std::string::npos) {
-      remedy += ", or ask for matching that is tolerant of white space";
+      remedy += ", or set ignore_whitespace";
     }
   } else {
     message += ". Nothing in it is much like that";
   }
-  return input_error(ErrorCode::kInvalidArgument, edit_field(index, "old"), edit.old_text, message,
-                     remedy);
+  Error error = input_error(ErrorCode::kInvalidArgument, edit_field(index, "old"), edit.old_text,
+                            message, remedy);
+  error.details = std::move(details);
+  return error;
 }
 
 Error several_matches(std::size_t index, const Edit& edit,

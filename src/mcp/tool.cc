@@ -3,16 +3,21 @@
 #include <mutex>
 #include <utility>
 
+#include "base/text.h"
+
 namespace mayfly::mcp {
 
 ToolResult error_result(const Error& error) { return error_result(std::vector<Error>{error}); }
 
 ToolResult error_result(const std::vector<Error>& errors) {
   std::string lines;
+  std::string details;
   for (const Error& error : errors) {
     if (!lines.empty()) lines += "\n";
     lines += describe(error);
+    if (!error.details.empty()) details += "\n\n" + text::repair_utf8(error.details);
   }
+  lines += details;
   ToolResult result;
   result.content.emplace_back(TextContent{std::move(lines)});
   result.is_error = true;

@@ -37,6 +37,7 @@ struct ToolResult {
 };
 
 // A result with `isError` that says code, field, value and remedy in words, a line an error.
+// Details follow an empty line.
 ToolResult error_result(const Error& error);
 ToolResult error_result(const std::vector<Error>& errors);
 

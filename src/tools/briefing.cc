@@ -23,6 +23,14 @@ std::string workspace_lines(const Briefing& briefing) {
          "changed.\n";
 }
 
+std::string published_line(const std::vector<std::uint16_t>& ports) {
+  if (ports.empty()) return "";
+  std::vector<std::string> words;
+  for (const std::uint16_t port : ports) words.push_back(std::to_string(port));
+  return "- A job that listens on port " + text::join(words, ", ") +
+         " is reached by later calls on their own localhost.\n";
+}
+
 std::string limit_line(const sandbox::Limits& limits) {
   return "- Limits: " + human_time(limits.wall) + " (a job " + human_time(limits.job_wall) +
          "), memory " + text::human_bytes(limits.memory_bytes) + ", " +
@@ -47,6 +55,7 @@ Briefing make_briefing(const std::vector<sandbox::Policy>& policies, millisecond
     briefing.workspaces.push_back(workspace.path);
   }
   briefing.limits = policies.front().limits;
+  briefing.published = policies.front().network.publish;
   return briefing;
 }
 
@@ -61,16 +70,24 @@ std::string instructions(const Briefing& briefing) {
          ") keeps files between calls until the server ends.\n";
   out += briefing.network ? "- Network: as the profile allows.\n"
                           : "- Network: none, only loopback inside the call.\n";
+  out += published_line(briefing.published);
+  out +=
+      "- The file tools keep to the same rules; relative paths are below the workspace.\n"
+      "- cd and export end with the call, unless shell_state carries them on: \"new\", then the "
+      "handle of the answer.\n";
   out += limit_line(briefing.limits);
   out +=
       "- A command still running after " + human_time(briefing.max_wait) +
-      " becomes a job: the answer has status running and a job_id. Ask get_job with wait_ms; end "
-      "it with stop_job. background: true makes it a job at once.\n";
+      " becomes a job: the answer has status running and a job_id. Ask get_job with wait_ms, or a "
+      "pattern to wait for; end it with stop_job. background: true makes it a job at once, whose "
+      "stdin is open for send_input.\n";
   out +=
       "- What the sandbox denied is listed under violations (text form: \"denied:\") with the "
       "rule, whether a retry can help, and the remedy. An exit code other than 0 is the "
       "program's own.\n";
-  out += "- Long output is cut in the middle; next_offset says where get_job goes on.\n";
+  out +=
+      "- Long output is cut in the middle; next_offset says where get_job goes on, and a link "
+      "leads to all of it.\n";
   if (briefing.profiles.size() > 1) {
     out += "- Profiles: " + text::join(briefing.profiles, ", ") + "; the first is the default.\n";
   }

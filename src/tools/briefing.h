@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@ struct Briefing {
   std::vector<std::string> workspaces;
   bool workspace_writable = true;  // under any of the profiles
   bool network = false;
+  std::vector<std::uint16_t> published;  // ports of jobs that later calls reach
   sandbox::Limits limits;
   milliseconds max_wait{45'000};
 };

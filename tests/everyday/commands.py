@@ -244,7 +244,7 @@ class Shell(Tools):
         self.early = {}
 
     def wait_for(self, job):
-        return self.checked(self.answer(self.request("get_job", {"job_id": job, "wait_ms": 45_000})))
+        return self.checked(self.answer(self.send_call("get_job", {"job_id": job, "wait_ms": 45_000})))
 
 
 def commands(ground, names):

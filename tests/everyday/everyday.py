@@ -161,7 +161,7 @@ class Tools(Server):
         return self.checked(self.call(script, **more))
 
     def stop(self, job):
-        return self.checked(self.answer(self.request("stop_job", {"job_id": job})))
+        return self.checked(self.answer(self.send_call("stop_job", {"job_id": job})))
 
     @staticmethod
     def checked(answer):

@@ -123,7 +123,7 @@ class Server:
         self.next = 0
         self.early = {}
 
-    def request(self, tool, arguments):
+    def send_call(self, tool, arguments):
         self.next += 1
         request = {"jsonrpc": "2.0", "id": self.next, "method": "tools/call", "params": {
             "name": tool, "arguments": arguments,
@@ -134,7 +134,7 @@ class Server:
         return self.next
 
     def send(self, script, **more):
-        return self.request("run_command", {"command": script, **more})
+        return self.send_call("run_command", {"command": script, **more})
 
     def cancel(self, number):
         self.process.stdin.write(json.dumps({"jsonrpc": "2.0", "method": "notifications/cancelled",
