@@ -30,8 +30,8 @@ Error no_match(std::size_t index, const Edit& edit, Matching matching, std::stri
       if (nearest->last > nearest->first) message += " to " + std::to_string(nearest->last);
       message += ":\n" + nearest->shown + "\n";
     }
-    if (matching == Matching::kExact && nearest->hint.find("blanks,") != std::string::npos) {
-      remedy += ", or ask for matching that is tolerant of white space";
+    if (matching == Matching::kExact && nearest->hint.starts_with("only ")) {
+      remedy += ", or set ignore_whitespace";
     }
   } else {
     message += ". Nothing in it is much like that";

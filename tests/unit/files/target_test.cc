@@ -164,7 +164,7 @@ TEST_CASE("a spot is the directory and the name, of what a link leads to") {
 
 TEST_CASE("missing directories are made on request only, and below the area only") {
   const Playground in;
-  CHECK_THAT(error_of(find_spot(in.target("x/y/z"), Parents::kMustExist)), contains("on request"));
+  CHECK_THAT(error_of(find_spot(in.target("x/y/z"), Parents::kMustExist)), contains("create_parents"));
   CHECK(in.names().empty());
   const auto spot = find_spot(in.target("x/y/z"), Parents::kCreate);
   REQUIRE(error_of(spot) == "no error");
