@@ -31,7 +31,7 @@ Error no_match(std::size_t index, const Edit& edit, Matching matching, std::stri
       if (nearest->last > nearest->first) message += " to " + std::to_string(nearest->last);
       details = nearest->shown;
     }
-    if (matching == Matching::kExact && nearest->hint.find("blanks,") != std::string::npos) {
+    if (matching == Matching::kExact && nearest->hint.starts_with("only ")) {
       remedy += ", or set ignore_whitespace";
     }
   } else {

@@ -71,7 +71,8 @@ Status go_into_line(Source& source, const ReadRequest& request, Charset charset,
                             std::to_string(request.byte_offset),
                             "line " + std::to_string(place.line) + " of " + request.target.shown +
                                 " has " + std::to_string(gone) + " bytes",
-                            "use the next_byte of the answer before, with its next_line"));
+                            "byte_offset counts within the line that offset names; use both as the "
+                            "answer before gave them"));
   }
   if (charset == Charset::kUtf8 || charset == Charset::kUtf8Bom) {
     const std::string_view here = TRY(source.at(place.at + wanted, 3));

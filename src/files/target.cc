@@ -69,7 +69,7 @@ Result<OwnedFd> open_parent(int area, const Target& target, const std::string& p
   if (number == ENOENT && parents == Parents::kCreate) return make_directories(area, target, path);
   Error error = explain_lost(area, target, path, number);
   if (error.code == ErrorCode::kNotFound)
-    error.remedy += "; create_parents makes missing directories";
+    error.remedy += "; create_parents: true makes missing directories";
   return fail(std::move(error));
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "base/text.h"
 #include "mcp/schema_type.h"
@@ -35,6 +36,35 @@ std::size_t characters(const std::string& text) {
   }));
 }
 
+// True if one of them, cut at each _, has the other as a word: file_path and path, old_text and
+// old.
+bool has_word(const std::string& name, const std::string& word) {
+  const std::vector<std::string> words = text::split(name, '_');
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+// True if `name` leaves letters out of `word`, but not its first and last: cmd for command.
+bool abbreviates(const std::string& name, const std::string& word) {
+  if (name.size() < 3 || name.size() >= word.size() || name.back() != word.back() ||
+      name.front() != word.front()) {
+    return false;
+  }
+  std::size_t next = 0;
+  for (const char c : word) next += next < name.size() && name[next] == c ? 1 : 0;
+  return next == name.size();
+}
+
+// The name that `given` was probably meant to be; empty if none is near.
+std::string meant(const std::string& given, const std::vector<std::string>& names) {
+  const auto related = [&given](const std::string& name) {
+    return has_word(given, name) || has_word(name, given) || abbreviates(given, name);
+  };
+  const auto found = std::find_if(names.begin(), names.end(), related);
+  const bool only =
+      found != names.end() && std::find_if(found + 1, names.end(), related) == names.end();
+  return only ? *found : text::nearest(given, names);
+}
+
 // Walks a value along its schema and writes down what does not fit.
 class Walk {
  public:
@@ -43,7 +73,8 @@ class Walk {
   void value(const Json& given, const Json& schema, const std::string& path) {
     if (full() || !schema.is_object()) return;
     if (!takes_type(schema, type_name(given))) {
-      add(path, given, "must be " + type_words(schema) + ", not " + std::string(type_name(given)));
+      add(path, given, "must be " + type_words(schema) + ", not " + std::string(type_name(given)),
+          example(schema));
       return;
     }
     choices(given, schema, path);
@@ -54,6 +85,19 @@ class Walk {
   }
 
  private:
+  // How to write what the name of the type does not tell: a list. Empty for others.
+  static std::string example(const Json& schema) {
+    const Json* items = member(schema, "items");
+    if (items == nullptr || !items->is_object() || !takes_type(schema, "array")) return "";
+    if (!takes_type(*items, "object")) return "give a list, as in [\"a\", \"b\"]";
+    std::string members;
+    if (const Json* required = member(*items, "required")) {
+      for (const Json& name : *required)
+        members += (members.empty() ? "" : ", ") + dump_json(name) + ": ...";
+    }
+    return "give a list of objects, as in [{" + members + "}]";
+  }
+
   bool full() const { return found.size() >= kMostFaults; }
 
   void add(const std::string& path, const Json& given, const std::string& message,
@@ -166,15 +210,17 @@ class Walk {
     const std::string type = property != nullptr && property->contains("type")
                                  ? "; it is " + type_words(*property)
                                  : std::string();
+    const std::string shape = property != nullptr ? example(*property) : std::string();
     found.push_back(input_error(ErrorCode::kInvalidArgument, path, "",
-                                "is required and was not given" + type, "give \"" + name + "\""));
+                                "is required and was not given" + type,
+                                shape.empty() ? "give \"" + name + "\"" : shape));
   }
 
   void unknown(const std::string& path, const Json& given, const Json& properties,
                const std::string& name) {
     std::vector<std::string> right;
     for (const auto& property : properties.items()) right.push_back(property.key());
-    const std::string near = name.size() <= kLongestName ? text::nearest(name, right) : "";
+    const std::string near = name.size() <= kLongestName ? meant(name, right) : "";
     const std::string all = right.empty() ? "this takes no arguments"
                                           : "leave it out; known are " + text::join(right, ", ");
     add(path, given, "unknown argument", near.empty() ? all : "use \"" + near + "\"");

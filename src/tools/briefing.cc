@@ -82,9 +82,9 @@ std::string instructions(const Briefing& briefing) {
       "pattern to wait for; end it with stop_job. background: true makes it a job at once, whose "
       "stdin is open for send_input.\n";
   out +=
-      "- What the sandbox denied is listed under violations (text form: \"denied:\") with the "
-      "rule, whether a retry can help, and the remedy. An exit code other than 0 is the "
-      "program's own.\n";
+      "- System calls, sockets and host code that the sandbox denied are listed under violations "
+      "(text form: \"denied:\") with rule and remedy; a path that is absent or read-only, or no "
+      "network, is just the program's own error.\n";
   out +=
       "- Long output is cut in the middle; next_offset says where get_job goes on, and a link "
       "leads to all of it.\n";

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/text.h"
 #include "mcp/json.h"
 #include "tools/command_request.h"
 #include "tools/line_search.h"
@@ -83,6 +84,15 @@ class PatternWatch {
   std::vector<Search> searches_;
 };
 
+// An offset is a place in stdout alone: without a word, all that is on stderr would be missed.
+void tell_of_stderr(const Job& job, Snapshot& shown) {
+  const auto err = job.err();
+  if (!err || err->size() == 0) return;
+  shown.remark += (shown.remark.empty() ? "" : "; ") +
+                  std::string("offset is of stdout; stderr has ") + text::human_bytes(err->size()) +
+                  ", which stream: stderr shows";
+}
+
 void get(Workbench& bench, mcp::ToolCall call, mcp::ToolReply reply) {
   const std::string id = call.arguments.at("job_id").get<std::string>();
   auto job = bench.jobs.find(call.principal, id);
@@ -103,6 +113,7 @@ void get(Workbench& bench, mcp::ToolCall call, mcp::ToolReply reply) {
               Snapshot shown = snapshot(*job, output);
               shown.job_id = id;
               if (pattern) pattern->tell(shown);
+              if (output.offset && !output.stream) tell_of_stderr(*job, shown);
               return receipt(shown, form);
             }};
   if (pattern) {

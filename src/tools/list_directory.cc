@@ -120,6 +120,9 @@ Result<FileAnswer> words_for(const FileEnd& end, const files::ListRequest& reque
     answer.lines.emplace_back(
         "note: too much to look at all; list a directory below, or give glob");
   }
+  if (!request.glob.empty() && request.depth == 1) {
+    answer.lines.emplace_back("note: depth 1, so nothing below was looked at");
+  }
   for (const std::string& path : list.unreadable) {
     answer.lines.push_back("unreadable: " + text::one_line(path));
   }

@@ -247,9 +247,12 @@ std::string limit_line(const sandbox::LimitUse& limit) {
   const bool watched = limit.enforced_by.starts_with("watch");
   if (limit.reached) out += watched ? " (reached, by a " + limit.enforced_by + ")" : " (reached)";
   const std::string option = option_of(limit.name);
-  if (limit.reached && !option.empty())
-    out += ". Remedy: use less, or ask the operator for " + option;
-  return out;
+  if (!limit.reached || option.empty()) return out;
+  // Whether it was the call that lowered the limit is not known here.
+  const bool time = limit.name == "wall_ms";
+  out += time ? ". Remedy: raise timeout_ms, give background: true, or ask the operator for "
+              : ". Remedy: use less, raise it if this call lowered it, or ask the operator for ";
+  return out + option;
 }
 
 std::optional<std::uint64_t> next_offset(const Snapshot& call) {

@@ -67,9 +67,9 @@ Result<SearchPage::Choice> choice_of(const Json& arguments, const FileCall& file
 // could be.
 Result<std::vector<std::string>> ripgrep(const Json& arguments, const SearchPage::Choice& choice,
                                          const std::string& path) {
-  std::vector<std::string> argv = {"rg",         "--no-config",     "--no-heading",
-                                   "--null",     "--with-filename", "--color=never",
-                                   "--sort=path"};
+  std::vector<std::string> argv = {"rg",          "--no-config",     "--no-heading",
+                                   "--null",      "--with-filename", "--color=never",
+                                   "--sort=path", "--crlf"};
   switch (choice.mode) {
     case SearchMode::kContent:
       argv.insert(argv.end(),
@@ -108,8 +108,16 @@ std::optional<Error> failure_of(const FileEnd& end, const SearchComplaints& comp
   if (!complaints.refusal.empty()) {
     Error error;
     error.code = ErrorCode::kInvalidArgument;
-    error.message = "ripgrep refused the search: " + complaints.refusal;
-    error.remedy = "mend pattern, glob or type; fixed: true searches for plain text";
+    // What it then advises are options of its own, which this tool does not take.
+    const std::size_t advice = complaints.refusal.find("\nConsider enabling");
+    error.message = "ripgrep refused the search: " + complaints.refusal.substr(0, advice);
+    error.remedy = advice == std::string::npos
+                       ? "mend pattern, glob or type; fixed: true searches for plain text"
+                       : "leave that out of the pattern, or use run_command with rg -U (several "
+                         "lines) or rg -P (look-around)";
+    if (error.message.find("unrecognized file type") != std::string::npos) {
+      error.remedy = "use ripgrep's name, such as cpp, py or js, or a glob such as *.cc";
+    }
     return error;
   }
   return input_error(ErrorCode::kNotFound, "path", shown, "could not be searched",
@@ -130,7 +138,7 @@ std::string found(const SearchPage& page, SearchMode mode, const std::string& le
 }
 
 Result<FileAnswer> words_for(const FileEnd& end, const SearchPage::Choice& choice,
-                             const std::string& shown) {
+                             const std::string& shown, bool leaves_out) {
   constexpr std::size_t kMostErrors = 64 * 1024;
   const SearchComplaints complaints =
       read_complaints(end.report.err ? end.report.err->read(0, kMostErrors) : std::string());
@@ -154,6 +162,10 @@ Result<FileAnswer> words_for(const FileEnd& end, const SearchPage::Choice& choic
   }
   if (page.shown() > 0 && next < page.results()) {
     answer.lines.push_back("next: offset " + std::to_string(next));
+  }
+  if (page.results() == 0 && end.complete() && leaves_out) {
+    answer.lines.emplace_back(
+        "note: hidden and ignored files are left out; hidden: true and no_ignore: true look there");
   }
   if (!end.complete()) {
     answer.lines.push_back(
@@ -189,10 +201,13 @@ Error without_ripgrep() {
 void search(Workbench& bench, FileCall file, const SearchPage::Choice& choice,
             const mcp::ToolCall& call, mcp::ToolReply reply) {
   const std::string shown = file.target.shown;
+  const bool leaves_out = !is_set(call.arguments, "hidden") || !is_set(call.arguments, "no_ignore");
   start_file_call(
       bench, std::move(file), Unfinished::kFormat,
-      [choice, shown](const FileEnd& end) { return words_for(end, choice, shown); }, call,
-      std::move(reply));
+      [choice, shown, leaves_out](const FileEnd& end) {
+        return words_for(end, choice, shown, leaves_out);
+      },
+      call, std::move(reply));
 }
 
 // Stands for the client while the path is looked at: an error is the answer, else it goes on.

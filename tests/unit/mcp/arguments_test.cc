@@ -66,6 +66,33 @@ TEST_CASE("an unknown argument is refused with the name that was probably meant"
   CHECK_THAT(fault(R"({"zzzzzz":5})"), contains("known are text, count"));
 }
 
+TEST_CASE("an unknown argument that abbreviates or wraps a known one is told that one") {
+  const auto told = [](const char* arguments, const char* schema) {
+    const auto found = explain_faults(Json::parse(arguments), Json::parse(schema));
+    return found.empty() ? std::string() : found.back().remedy;
+  };
+  const char* command = R"({"type":"object","additionalProperties":false,
+      "properties":{"command":{"type":"string"},"cwd":{"type":"string"}}})";
+  CHECK(told(R"({"cmd":"ls"})", command) == "use \"command\"");
+  CHECK(told(R"({"cwdd":"ls"})", command) == "use \"cwd\"");
+  const char* edit = R"({"type":"object","additionalProperties":false,
+      "properties":{"old":{"type":"string"},"path":{"type":"string"}}})";
+  CHECK(told(R"({"old_string":"a"})", edit) == "use \"old\"");
+  CHECK(told(R"({"file_path":"a"})", edit) == "use \"path\"");
+}
+
+TEST_CASE("a list that is missing or is something else is told how to write it") {
+  const Json schema = Json::parse(R"({"type":"object","required":["edits"],"properties":{
+      "argv":{"type":"array","items":{"type":"string"}},
+      "edits":{"type":"array","items":{"type":"object","required":["old","new"]}}}})");
+  const auto first = [&](const char* arguments) {
+    return explain_faults(Json::parse(arguments), schema).at(0).remedy;
+  };
+  CHECK(first("{}") == R"(give a list of objects, as in [{"old": ..., "new": ...}])");
+  CHECK(first(R"({"edits":{}})") == R"(give a list of objects, as in [{"old": ..., "new": ...}])");
+  CHECK(first(R"({"argv":"ls","edits":[]})") == R"(give a list, as in ["a", "b"])");
+}
+
 TEST_CASE("a fault names the argument, its value and what is expected") {
   CHECK_THAT(fault(R"({"mode":"apend"})"), contains("E5001 mode \"apend\": must be one of"));
   CHECK_THAT(fault(R"({"mode":"apend"})"), contains("use \"append\""));
