@@ -630,7 +630,7 @@ def absolute_links(ground):
         links = sorted(entry for entry in Path(path).iterdir()
                        if entry.is_symlink() and os.readlink(entry).startswith("/usr/") and entry.is_file())
         if links:
-            tools.text("read_file", path=str(links[0]), encoding="base64", max_chars=100)
+            tools.text("read_file", path=str(links[0]), encoding="base64")
     tools.end()
 
 
