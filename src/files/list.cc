@@ -18,14 +18,11 @@
 namespace mayfly::files {
 namespace {
 
-constexpr std::uint64_t kMostLooked = 200'000;
-constexpr std::size_t kMostInDirectory = 100'000;
 constexpr std::uint32_t kDeepest = 100;
 constexpr std::uint64_t kMostOnPage = 10'000;
 constexpr std::size_t kMostPageBytes = 16U << 20;
 constexpr std::size_t kMostCounted = 1000;  // entries of a directory that is not descended into
 constexpr std::size_t kMostUnreadable = 20;
-constexpr std::uint64_t kMostWork = 200'000'000;
 
 constexpr int kOpenDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 
@@ -77,8 +74,9 @@ ListEntry::Kind kind_of(mode_t mode) {
 // whatever is moved about meanwhile, the walk stays in directories that were below its start.
 class Walk {
  public:
-  Walk(const ListRequest& request, Glob glob)
+  Walk(const ListRequest& request, Glob glob, const ListBounds& bounds)
       : request_(request),
+        bounds_(bounds),
         glob_(std::move(glob)),
         ignore_(work_),
         page_full_(request.max_entries == 0) {}
@@ -112,7 +110,7 @@ class Walk {
   std::vector<Name> read_names(int directory) {
     std::vector<Name> names;
     const bool readable = for_each_name(directory, [&](std::string_view name, unsigned char type) {
-      if (looked_ == kMostLooked || names.size() == kMostInDirectory) {
+      if (looked_ == bounds_.entries || names.size() == bounds_.in_directory) {
         answer_.total_exact = false;
         return false;
       }
@@ -156,7 +154,7 @@ class Walk {
     const bool deeper = is_directory && level < request_.depth;
     if (glob_.matches(relative(), is_directory, work_)) add(directory, name, deeper);
     if (!deeper || work_.left == 0) return;
-    if (level >= kDeepest || looked_ == kMostLooked) {
+    if (level >= kDeepest || looked_ == bounds_.entries) {
       answer_.total_exact = false;
       return;
     }
@@ -204,7 +202,7 @@ class Walk {
   }
 
   void count_entries(int directory, const Name& name, ListEntry& entry) {
-    if (counted_ >= kMostLooked) return;
+    if (counted_ >= bounds_.entries) return;
     const OwnedFd child(::openat(directory, name.name.c_str(), kOpenDirectory));
     if (!child.valid()) return;
     std::size_t count = 0;
@@ -217,8 +215,9 @@ class Walk {
   }
 
   const ListRequest& request_;
+  const ListBounds bounds_;
   Glob glob_;
-  Work work_{kMostWork};
+  Work work_{bounds_.work};
   IgnoreChain ignore_;
   ListAnswer answer_;
   std::string path_;       // of the entry looked at, from the topmost directory with rules
@@ -232,7 +231,7 @@ class Walk {
 
 }  // namespace
 
-Result<ListAnswer> list(int directory, const ListRequest& request) {
+Result<ListAnswer> list(int directory, const ListRequest& request, const ListBounds& bounds) {
   Glob glob = TRY(Glob::parse(request.glob));
   const OwnedFd top(::openat(directory, ".", kOpenDirectory));
   if (!top.valid()) {
@@ -242,7 +241,7 @@ Result<ListAnswer> list(int directory, const ListRequest& request) {
     }
     return fail(system_error("open the directory " + request.target.shown, errno));
   }
-  Walk walk(request, std::move(glob));
+  Walk walk(request, std::move(glob), bounds);
   walk.start(top.get());
   return walk.take();
 }

@@ -43,9 +43,16 @@ struct ListAnswer {
   std::vector<std::string> unreadable;  // directories, the first few
 };
 
+// How much is looked at: entries in all and of one directory, and steps of matching names.
+struct ListBounds {
+  std::uint64_t entries = 200'000;
+  std::size_t in_directory = 100'000;
+  std::uint64_t work = 200'000'000;
+};
+
 // Follows no link. Looks at no more than a bounded number of entries, so that time and memory stay
 // bounded in a tree of millions; within that number the order is that of sorted names.
-Result<ListAnswer> list(int directory, const ListRequest& request);
+Result<ListAnswer> list(int directory, const ListRequest& request, const ListBounds& bounds = {});
 
 std::string encode(const ListRequest& request);
 Result<ListRequest> decode_list_request(std::string_view bytes);

@@ -24,8 +24,10 @@ struct Stop {
   std::string parent;  // what could be followed
   std::string prefix;  // with the component that could not
   std::string component;
-  int number = 0;  // what the kernel said
+  std::string rest;  // what comes after it
+  int number = 0;    // what the kernel said
   bool is_link = false;
+  bool is_absolute = false;
   bool is_magic = false;  // a link of procfs, which leads where it likes
   std::string leads_to;
 };
@@ -43,7 +45,7 @@ std::string link_content(int link) {
 }
 
 // Whether following ends at `stop.prefix`.
-bool stops_at(int area, Stop& stop) {
+bool stops_at(const Area& area, Stop& stop) {
   const auto number_of = [](const Result<OwnedFd>& opened) {
     return opened ? 0 : opened.error().os_errno;
   };
@@ -57,7 +59,8 @@ bool stops_at(int area, Stop& stop) {
   stop.is_link = true;
   stop.is_magic = is_procfs(itself->get());
   stop.leads_to = link_content(itself->get());
-  if (!stop.leads_to.starts_with('/')) {
+  stop.is_absolute = stop.leads_to.starts_with('/');
+  if (!stop.is_absolute) {
     const Result<OwnedFd> parent = open_below(area, stop.parent, O_PATH);
     const std::filesystem::path from = parent ? path_of(parent->get()) : "";
     stop.leads_to = (from / stop.leads_to).lexically_normal().string();
@@ -65,12 +68,16 @@ bool stops_at(int area, Stop& stop) {
   return true;
 }
 
-Stop find_stop(int area, const std::string& path) {
+Stop find_stop(const Area& area, const std::string& path) {
   Stop stop;
-  for (const std::string& component : text::split(path, '/')) {
+  for (std::size_t at = 0; at < path.size();) {
+    const std::size_t end = std::min(path.find('/', at), path.size());
+    const std::string component = path.substr(at, end - at);
+    at = end + 1;
     if (component.empty()) continue;
     stop.component = component;
     stop.prefix = stop.parent.empty() ? component : stop.parent + "/" + component;
+    stop.rest = path.substr(end);
     if (stops_at(area, stop)) return stop;
     stop.parent = stop.prefix;
   }
@@ -78,7 +85,8 @@ Stop find_stop(int area, const std::string& path) {
 }
 
 // The name in `directory` that is most like `wanted`, of the first thousand.
-std::string nearest_name(int area, const std::string& directory, const std::string& wanted) {
+std::string nearest_name(const Area& area, const std::string& directory,
+                         const std::string& wanted) {
   constexpr int kMostNames = 1000;
   Result<OwnedFd> opened = open_below(area, directory, O_RDONLY | O_DIRECTORY);
   if (!opened) return {};
@@ -104,7 +112,7 @@ std::string in_words_of(const Target& target, const std::string& path) {
   return target.shown.substr(0, target.shown.size() - target.path.size()) + path;
 }
 
-Error nothing_there(int area, const Target& target, const Stop& stop) {
+Error nothing_there(const Area& area, const Target& target, const Stop& stop) {
   const std::string nearest = nearest_name(area, stop.parent, stop.component);
   const std::string directory =
       stop.parent.empty() ? "its directory" : quoted(in_words_of(target, stop.parent));
@@ -119,16 +127,42 @@ Error nothing_there(int area, const Target& target, const Stop& stop) {
 
 }  // namespace
 
-Result<OwnedFd> open_below(int area, const std::string& path, std::uint64_t flags) {
+Result<OwnedFd> open_below(const Area& area, const std::string& path, std::uint64_t flags) {
   constexpr int kAttempts = 64;
-  constexpr std::uint64_t kBelow = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+  const std::uint64_t bound = area.path == "/" ? RESOLVE_IN_ROOT : RESOLVE_BENEATH;
   for (int attempt = 1;; ++attempt) {
-    Result<OwnedFd> opened = sys::openat2(area, path.empty() ? "." : path, flags, kBelow);
+    Result<OwnedFd> opened = sys::openat2(area.directory.get(), path.empty() ? "." : path, flags,
+                                          bound | RESOLVE_NO_MAGICLINKS);
     if (opened || opened.error().os_errno != EAGAIN || attempt == kAttempts) return opened;
   }
 }
 
-Error explain_lost(int area, const Target& target, const std::string& path, int number) {
+Result<OwnedFd> open_through_links(const Area& area, std::string& path, std::uint64_t flags) {
+  constexpr int kMostLinks = 8;
+  for (int links = 0;; ++links) {
+    Result<OwnedFd> opened = open_below(area, path, flags);
+    if (opened || opened.error().os_errno != EXDEV || links == kMostLinks) return opened;
+    const Stop stop = find_stop(area, path);
+    if (stop.number != EXDEV || !stop.is_absolute) return opened;
+    const auto name = name_below(area, stop.leads_to);
+    if (!name) return opened;
+    path = *name + stop.rest;
+  }
+}
+
+std::optional<std::string> name_below(const Area& area, const std::string& path) {
+  if (!path.starts_with('/')) return std::nullopt;
+  std::string_view name = path;
+  if (area.path != "/") {
+    if (!name.starts_with(area.path)) return std::nullopt;
+    name.remove_prefix(area.path.size());
+    if (!name.empty() && name.front() != '/') return std::nullopt;
+  }
+  name.remove_prefix(std::min(name.find_first_not_of('/'), name.size()));
+  return std::string(name.empty() ? "." : name);
+}
+
+Error explain_lost(const Area& area, const Target& target, const std::string& path, int number) {
   const std::string outside = "outside of " + quoted(target.area);
   if (number == EAGAIN) return changed_meanwhile(target.shown, "looked up");
   if (path.starts_with('/')) {

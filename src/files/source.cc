@@ -21,10 +21,33 @@ bool same(const timespec& a, const timespec& b) {
 Result<Source> Source::look_at(int file, const std::string& shown) {
   const struct stat info = TRY(sys::fstat(file));
   if (!S_ISREG(info.st_mode)) return fail(wrong_kind(shown, info.st_mode));
-  return Source(file, info, shown);
+  Source source(file, info, shown);
+  if (info.st_size == 0) TRY(source.read_unsized());
+  return source;
+}
+
+Status Source::read_unsized() {
+  std::string buffer(64 * 1024, '\0');
+  while (true) {
+    const auto offset = static_cast<off_t>(unsized_.size());
+    const ssize_t got = ::pread(file_, buffer.data(), buffer.size(), offset);
+    if (got < 0 && errno == EINTR) continue;
+    // What would have to be waited for is not there.
+    if (got == 0 || (got < 0 && errno == EAGAIN)) return {};
+    if (got < 0) return fail(kernel_refused(shown_, "pread", errno));
+    unsized_.append(buffer, 0, static_cast<std::size_t>(got));
+    if (unsized_.size() > kMostUnsized) {
+      return fail(path_error(ErrorCode::kInvalidArgument, shown_,
+                             "it says that it has no size and gives more than 16 MiB",
+                             "read a part of it with run_command (head, grep)"));
+    }
+  }
 }
 
 Result<std::string_view> Source::at(std::uint64_t from, std::uint64_t count) {
+  if (!unsized_.empty()) {
+    return std::string_view(unsized_).substr(std::min<std::uint64_t>(from, size()), count);
+  }
   const std::uint64_t left = from < size() ? size() - from : 0;
   buffer_.resize(static_cast<std::size_t>(std::min(count, left)));
   std::size_t filled = 0;

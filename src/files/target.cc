@@ -17,7 +17,7 @@ namespace {
 // How often something that somebody else keeps replacing is tried again.
 constexpr int kAttempts = 8;
 
-Result<OwnedFd> open_area(const Target& target) {
+Result<Area> open_area(const Target& target) {
   for (const std::string* part : {&target.area, &target.path}) {
     if (part->find('\0') == std::string::npos) continue;
     return fail(path_error(ErrorCode::kInvalidArgument, target.shown, "it has a NUL character",
@@ -25,7 +25,7 @@ Result<OwnedFd> open_area(const Target& target) {
   }
   Result<OwnedFd> area = sys::open(target.area, O_PATH | O_DIRECTORY);
   if (!area) return fail(kernel_refused(target.area, "open", area.error().os_errno));
-  return area;
+  return Area{*std::move(area), target.area};
 }
 
 struct Split {
@@ -40,16 +40,16 @@ Split split(const std::string& path) {
 
 // Makes what is missing of `path`, one component after the other, each in the directory that the
 // kernel found for what is before it.
-Result<OwnedFd> make_directories(int area, const Target& target, const std::string& path) {
+Result<OwnedFd> make_directories(const Area& area, const Target& target, const std::string& path) {
   std::string prefix;
   OwnedFd above;
   for (const std::string& component : text::split(path, '/')) {
     if (component.empty()) continue;
     prefix += (prefix.empty() ? "" : "/") + component;
-    Result<OwnedFd> found = open_below(area, prefix, O_PATH | O_DIRECTORY);
+    Result<OwnedFd> found = open_through_links(area, prefix, O_PATH | O_DIRECTORY);
     if (!found && found.error().os_errno == ENOENT) {
       constexpr mode_t kMode = 0777;  // less the umask
-      const int in = above.valid() ? above.get() : area;
+      const int in = above.valid() ? above.get() : area.directory.get();
       if (::mkdirat(in, component.c_str(), kMode) < 0 && errno != EEXIST) {
         return fail(kernel_refused(target.shown, "mkdirat", errno));
       }
@@ -61,9 +61,9 @@ Result<OwnedFd> make_directories(int area, const Target& target, const std::stri
   return above;
 }
 
-Result<OwnedFd> open_parent(int area, const Target& target, const std::string& path,
+Result<OwnedFd> open_parent(const Area& area, const Target& target, std::string path,
                             Parents parents) {
-  Result<OwnedFd> opened = open_below(area, path, O_PATH | O_DIRECTORY);
+  Result<OwnedFd> opened = open_through_links(area, path, O_PATH | O_DIRECTORY);
   if (opened) return opened;
   const int number = opened.error().os_errno;
   if (number == ENOENT && parents == Parents::kCreate) return make_directories(area, target, path);
@@ -83,11 +83,10 @@ Result<std::string> read_link(int link, const Target& target) {
 }
 
 // The same file again, to be read from. ENXIO, ENOENT and the like mean that it is another by now.
-Result<OwnedFd> open_to_read(int area, const Target& target, const struct stat& expected) {
-  Result<OwnedFd> opened = open_below(area, target.path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-  if (!opened) {
-    return fail(explain_lost(area, target, target.path, opened.error().os_errno));
-  }
+Result<OwnedFd> open_to_read(const Area& area, const Target& target, std::string path,
+                             const struct stat& expected) {
+  Result<OwnedFd> opened = open_through_links(area, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  if (!opened) return fail(explain_lost(area, target, path, opened.error().os_errno));
   const struct stat info = TRY(sys::fstat(opened->get()));
   if (info.st_dev != expected.st_dev || info.st_ino != expected.st_ino) {
     return fail(changed_meanwhile(target.shown, "opened"));
@@ -98,14 +97,13 @@ Result<OwnedFd> open_to_read(int area, const Target& target, const struct stat& 
 }  // namespace
 
 Result<OwnedFd> open_target(const Target& target) {
-  const OwnedFd area = TRY(open_area(target));
+  const Area area = TRY(open_area(target));
   for (int attempt = 1;; ++attempt) {
     // Opening with O_PATH does nothing to a FIFO or a device; only what turns out to be neither is
     // opened in earnest.
-    const Result<OwnedFd> found = open_below(area.get(), target.path, O_PATH);
-    if (!found) {
-      return fail(explain_lost(area.get(), target, target.path, found.error().os_errno));
-    }
+    std::string path = target.path;
+    const Result<OwnedFd> found = open_through_links(area, path, O_PATH);
+    if (!found) return fail(explain_lost(area, target, path, found.error().os_errno));
     const struct stat info = TRY(sys::fstat(found->get()));
     if (S_ISDIR(info.st_mode)) {
       Result<OwnedFd> directory = sys::openat(found->get(), ".", O_RDONLY | O_DIRECTORY);
@@ -113,14 +111,14 @@ Result<OwnedFd> open_target(const Target& target) {
       return fail(kernel_refused(target.shown, "openat", directory.error().os_errno));
     }
     if (!S_ISREG(info.st_mode)) return fail(wrong_kind(target.shown, info.st_mode));
-    Result<OwnedFd> file = open_to_read(area.get(), target, info);
+    Result<OwnedFd> file = open_to_read(area, target, path, info);
     if (file || attempt == kAttempts) return file;
   }
 }
 
 Result<Spot> find_spot(const Target& target, Parents parents) {
   constexpr int kMostLinks = 40;  // as the kernel does
-  const OwnedFd area = TRY(open_area(target));
+  const Area area = TRY(open_area(target));
   std::string path = target.path;
   for (int links = 0; links <= kMostLinks; ++links) {
     const auto [parent, name] = split(path);
@@ -132,7 +130,7 @@ Result<Spot> find_spot(const Target& target, Parents parents) {
     spot.shown = target.shown;
     // A link names one place; the directories of its target are not made up.
     spot.directory =
-        TRY(open_parent(area.get(), target, parent, links == 0 ? parents : Parents::kMustExist));
+        TRY(open_parent(area, target, parent, links == 0 ? parents : Parents::kMustExist));
     const Result<OwnedFd> named = sys::openat(spot.directory.get(), name, O_PATH | O_NOFOLLOW);
     if (!named) {
       const int number = named.error().os_errno;
@@ -145,8 +143,13 @@ Result<Spot> find_spot(const Target& target, Parents parents) {
       return spot;
     }
     const std::string content = TRY(read_link(named->get(), target));
-    if (content.starts_with('/')) return fail(explain_lost(area.get(), target, path, EXDEV));
-    path = parent.empty() ? content : parent + "/" + content;
+    if (!content.starts_with('/')) {
+      path = parent.empty() ? content : parent + "/" + content;
+      continue;
+    }
+    const auto named_below = name_below(area, content);
+    if (!named_below) return fail(explain_lost(area, target, path, EXDEV));
+    path = *named_below;
   }
   return fail(kernel_refused(target.shown, "openat", ELOOP));
 }

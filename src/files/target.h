@@ -10,7 +10,8 @@
 namespace mayfly::files {
 
 // A path as a caller named it. `area` is absolute and decides what is reached: wherever ".." and
-// symbolic links lead, it stays below (openat2(2), RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS).
+// symbolic links lead, it stays below (openat2(2), RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS; for "/"
+// RESOLVE_IN_ROOT). A link whose text is a path below the area is followed there.
 struct Target {
   std::string area;
   std::string path;   // relative to `area`; may be empty: the area itself

@@ -73,6 +73,14 @@ class PatternWatch {
       return;
     }
     shown.remark = "no line has matched the pattern";
+    for (const auto& [name, search] : searches_) {
+      const auto stream = stream_of(*job_, name);
+      if (!stream || search.position() >= stream->size()) continue;
+      const std::string at = std::to_string(search.searched());
+      shown.remark += " in what was searched until the wait ended; offset " + at + " with stream " +
+                      (name == StreamName::kStderr ? "stderr" : "stdout") + " goes on";
+      return;
+    }
   }
 
  private:

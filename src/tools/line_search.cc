@@ -41,8 +41,14 @@ void LineSearch::feed(std::string_view piece) {
     const std::size_t line_end = piece.substr(0, room).find('\n');
     const bool whole = line_end != std::string_view::npos;
     const std::size_t taken = whole ? line_end + 1 : std::min(room, piece.size());
-    rest_.append(piece.substr(0, taken));
+    const std::string_view line = piece.substr(0, taken);
     piece.remove_prefix(taken);
+    if (whole && rest_.empty()) {  // most lines: not copied
+      try_line(line.substr(0, line.size() - 1));
+      line_start_ += line.size();
+      continue;
+    }
+    rest_.append(line);
     if (!whole && rest_.size() < kLongestLine) return;
     try_line(whole ? std::string_view(rest_).substr(0, rest_.size() - 1) : rest_);
     line_start_ += rest_.size();
@@ -60,9 +66,13 @@ void LineSearch::end() {
 
 void LineSearch::try_line(std::string_view line) {
   if (line.ends_with('\r')) line.remove_suffix(1);
-  const std::string plain = strip_escapes(line);
-  if (!re2::RE2::PartialMatch(plain, *pattern_)) return;
-  match_ = Match{line_start_, text::shorten(text::one_line(plain), kShownBytes)};
+  std::string stripped;
+  if (line.find('\x1b') != std::string_view::npos) {
+    stripped = strip_escapes(line);
+    line = stripped;
+  }
+  if (!re2::RE2::PartialMatch(line, *pattern_)) return;
+  match_ = Match{line_start_, text::shorten(text::one_line(line), kShownBytes)};
 }
 
 }  // namespace mayfly::tools

@@ -37,6 +37,8 @@ class LineSearch {
 
   // Where the next piece begins.
   std::uint64_t position() const { return line_start_ + rest_.size(); }
+  // Where the line begins that is being fed: what is before has been searched.
+  std::uint64_t searched() const { return line_start_; }
   void feed(std::string_view piece);
   // There is no more for now: a prompt has no line end. Long unfinished lines wait for theirs.
   void pause();

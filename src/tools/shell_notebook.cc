@@ -19,7 +19,8 @@ static_assert(sandbox::kNotebookFd == 3, "the wrapper reads descriptor 3");
 // a variable or function that was not there before. Descriptor 3 is the caller's to use, so the
 // notebook moves out of the way; a group's "250>&-" would hide it from programs too, but is not
 // undone before the EXIT trap when a function exits. The trap is silent whatever the command has
-// set (-x, -e, traps, closed streams). TERM belongs to the call: only another one is handed on.
+// set (-x, -e, traps, closed streams). TERM belongs to the call: only another one is handed on. Of
+// what does not fit the beginning may have been written; the END is small and might still fit.
 constexpr const char* kWrapper =
     R"(builtin read -r -d "" -u 3; builtin eval "$REPLY" 2>/dev/null; )"
     R"(builtin read -r -d "" -u 3; builtin eval "$REPLY" 2>/dev/null; builtin unset REPLY; )"
@@ -27,10 +28,13 @@ constexpr const char* kWrapper =
     R"(builtin trap '{ builtin trap - DEBUG ERR; builtin set +xeu; } >/dev/null 2>&1; )"
     R"({ builtin pwd; builtin printf "\0"; builtin unset PWD SHLVL; )"
     R"([[ $TERM = dumb || $TERM = xterm-256color ]] && builtin unset TERM; )"
-    R"(builtin export -p; builtin export -fp; builtin printf "\0END\0"; } >&250 2>/dev/null || :' )"
+    R"({ builtin export -p && builtin export -fp && builtin printf "\0END\0"; } || )"
+    R"(builtin printf "\0LARGE\0"; } >&250 2>/dev/null || :' )"
     R"(EXIT; BASH_EXECUTION_STRING=$1; builtin shift; builtin eval -- "$BASH_EXECUTION_STRING")";
 
 constexpr std::string_view kEnd = "END";
+// What the wrapper writes instead if saving failed and this still fits.
+constexpr std::string_view kLarge{"\0LARGE\0", 7};
 
 std::string exported(const std::vector<std::pair<std::string, std::string>>& variables) {
   std::string out;
@@ -110,10 +114,14 @@ std::optional<ShellState> ShellNotebook::saved() const {
 }
 
 bool ShellNotebook::overflowed() const {
-  // A last byte that bash wrote: a complete save ends with a NUL.
+  if (saved()) return false;
   const std::string bytes = written();
-  return !saved() && bytes.find_last_not_of('\0') >= kMostStateBytes - 4096 &&
-         bytes.find_last_not_of('\0') != std::string::npos;
+  const std::size_t last = bytes.find_last_not_of('\0');
+  if (last == std::string::npos) return false;
+  // The page that does not fit is not written at all, so up to one stays empty.
+  constexpr std::size_t kPage = 4096;
+  return last + kPage >= kMostStateBytes ||
+         std::string_view(bytes).substr(0, last + 2).ends_with(kLarge);
 }
 
 }  // namespace mayfly::tools

@@ -5,6 +5,7 @@ Every wait is for an answer of the server's; no result depends on how fast anyth
 """
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -63,8 +64,11 @@ def matched(server, job_id, pattern, **more):
         shown = server.use("get_job", job_id=job_id, pattern=pattern, wait_ms=WAIT, **more)
         if "matched" in shown:
             return shown["matched"]
-        if shown["status"] != "running":
-            raise Failure(f"no line matched {pattern}: {shown}")
+        further = re.search(r"; offset (\d+) with stream (\w+) goes on", shown["note"])
+        if further:
+            more |= {"offset": int(further[1]), "stream": further[2]}
+        elif shown["status"] != "running":
+            raise Failure(f"no line matched {pattern}: {str(shown)[-2000:]}")
 
 
 # --- shells whose state is carried on --------------------------------------------------------------

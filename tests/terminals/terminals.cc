@@ -226,6 +226,7 @@ def of_parent():
     return [fd for fd in range(64) if call(438, parent, fd, 0) >= 0]
 attempt("other descriptors", other_descriptors)
 attempt("type into stdin", lambda: fcntl.ioctl(0, termios.TIOCSTI, b"x"))
+attempt("change its line discipline", lambda: fcntl.ioctl(0, 0x5423, bytes(4)))  # TIOCSETD, N_TTY
 attempt("type into /dev/tty", lambda: type_into("/dev/tty"))
 attempt("stdin is a master", lambda: number_of_master(0))
 attempt("take it from its session", steal)
@@ -253,6 +254,7 @@ void attacks(sandbox::Tier tier) {
   same(out,
        std::string("other descriptors: []\n"
                    "type into stdin: EPERM\n"
+                   "change its line discipline: EPERM\n"
                    "type into /dev/tty: EPERM\n"
                    "stdin is a master: ENOTTY\n"
                    "take it from its session: EPERM\n"

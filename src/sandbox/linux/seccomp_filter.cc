@@ -157,6 +157,8 @@ class Tail {
     load(offsetof(seccomp_data, nr));
     refuse_value(SYS_ioctl, 1, TIOCSTI);
     refuse_value(SYS_ioctl, 1, TIOCLINUX);
+    // Line disciplines: old drivers, which are loaded on request by whoever has a terminal.
+    refuse_value(SYS_ioctl, 1, TIOCSETD);
     if (options.namespaces == Namespaces::kHosts) refuse_file_ioctls();
     for (const std::uint32_t number : kAimed) refuse_value(number, 0, kInit);
     for (const std::uint32_t number : kAimedSecond) refuse_value(number, 1, kInit);

@@ -29,6 +29,30 @@ void make_large(const Playground& in, std::uint64_t size) {
   REQUIRE(::pwrite(file->get(), end.data(), end.size(), static_cast<off_t>(size - end.size())) > 0);
 }
 
+TEST_CASE("a file that says that it has no bytes is read as far as it has some, up to a bound") {
+  const auto read_own = [](const std::string& name, ReadRequest request) -> Result<ReadAnswer> {
+    request.target = {"/proc/self", name, name};
+    const auto file = open_target(request.target);
+    if (!file) return fail(file.error());
+    return read(file->get(), request);
+  };
+  const auto status = read_own("status", {});
+  REQUIRE(error_of(status) == "no error");
+  CHECK(status->content.starts_with("Name:\t"));
+  CHECK(status->size == status->content.size());
+  CHECK(status->total_lines == static_cast<std::uint64_t>(status->last_line));
+  const auto last = read_own("status", {.offset = -1});
+  REQUIRE(error_of(last) == "no error");
+  CHECK(status->content.ends_with(last->content));
+  CHECK(last->first_line == last->last_line);
+  const auto bytes = read_own("status", {.byte_offset = 5, .form = ReadForm::kBase64});
+  REQUIRE(error_of(bytes) == "no error");
+  CHECK(bytes->content.starts_with("\t"));
+  // One entry for each page that there could be.
+  const std::string endless = error_of(read_own("pagemap", {}));
+  CHECK(endless.find("no size") != std::string::npos);
+}
+
 TEST_CASE("a file of a gigabyte is read from both ends in bounded memory") {
   const Playground in;
   make_large(in, 1ULL << 30);

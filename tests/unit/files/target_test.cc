@@ -72,6 +72,80 @@ TEST_CASE("what leads out of the area is E2001 and says where to") {
   CHECK_THAT(opened(in.target("directory/secret")), contains("link \"directory\" leads to"));
 }
 
+TEST_CASE("an absolute link that says a place below the area is followed there") {
+  const Playground in;
+  in.put("real/file", "inside");
+  std::filesystem::create_directory_symlink(in.at("real"), in.at("way"));
+  std::filesystem::create_symlink(in.at("way/file"), in.at("real/again"));
+  std::filesystem::create_directory_symlink(in.area(), in.at("top"));
+  for (const char* path :
+       {"way/file", "way/again", "top/way/again", "real/again", "way/../way/file"}) {
+    CAPTURE(path);
+    const auto file = open_target(in.target(path));
+    REQUIRE(error_of(file) == "no error");
+    CHECK(path_of(file->get()) == in.at("real/file"));
+    const auto spot = find_spot(in.target(path), Parents::kMustExist);
+    REQUIRE(error_of(spot) == "no error");
+    CHECK(path_of(spot->directory.get()) == in.at("real"));
+    CHECK(spot->name == "file");
+  }
+  CHECK(path_of(open_target(in.target("top"))->get()) == in.area());
+  const auto made = find_spot(in.target("way/x/y/z"), Parents::kCreate);
+  REQUIRE(error_of(made) == "no error");
+  CHECK(path_of(made->directory.get()) == in.at("real/x/y"));
+  CHECK_THAT(opened(in.target("way/fiel")), contains("E5002"));
+}
+
+TEST_CASE("an absolute link that only begins like the area, or leaves it again, is E2001") {
+  const Playground in;
+  std::ofstream(in.outside() + "/secret") << "outside";
+  std::filesystem::create_symlink(in.area() + "/../outside/secret", in.at("dots"));
+  std::filesystem::create_directory(in.area() + "2");
+  std::ofstream(in.area() + "2/secret") << "outside";
+  std::filesystem::create_symlink(in.area() + "2/secret", in.at("beside"));
+  std::filesystem::create_directory_symlink(in.outside(), in.at("out"));
+  std::filesystem::create_symlink(in.at("out/secret"), in.at("two"));
+  for (const char* path : {"dots", "beside", "two"}) {
+    CAPTURE(path);
+    CHECK_THAT(opened(in.target(path)), contains("E2001"));
+    CHECK_THAT(error_of(find_spot(in.target(path), Parents::kCreate)), contains("E2001"));
+  }
+}
+
+TEST_CASE("absolute links in a circle and long chains of them come to an end") {
+  const Playground in;
+  std::filesystem::create_symlink(in.at("two"), in.at("one"));
+  std::filesystem::create_symlink(in.at("one"), in.at("two"));
+  in.put("0", "x");
+  for (int i = 1; i <= 60; ++i) {
+    std::filesystem::create_symlink(in.at(std::to_string(i - 1)), in.at(std::to_string(i)));
+  }
+  for (const char* path : {"one", "60"}) {
+    CHECK(!open_target(in.target(path)).has_value());
+    CHECK(!find_spot(in.target(path), Parents::kCreate).has_value());
+  }
+  CHECK(opened(in.target("8")) == "no error");
+}
+
+TEST_CASE("in the area \"/\" absolute links and \"..\" are what they are for everybody") {
+  const Playground in;
+  in.put("file", "x");
+  std::filesystem::create_symlink(in.at("file"), in.at("absolute"));
+  std::filesystem::create_symlink("../../../../../../../../../" + in.at("file"), in.at("dots"));
+  std::filesystem::create_symlink("/proc/self/cwd", in.at("magic"));
+  for (const char* name : {"file", "absolute", "dots"}) {
+    const Target target{"/", in.at(name).substr(1), in.at(name)};
+    const auto file = open_target(target);
+    REQUIRE(error_of(file) == "no error");
+    CHECK(path_of(file->get()) == in.at("file"));
+    const auto spot = find_spot(target, Parents::kMustExist);
+    REQUIRE(error_of(spot) == "no error");
+    CHECK(path_of(spot->directory.get()) == in.area());
+  }
+  CHECK_FALSE(open_target({"/", in.at("magic").substr(1), "x"}).has_value());
+  CHECK_THAT(opened({"/", "../proc/self/root/etc", "x"}), contains("not followed"));
+}
+
 TEST_CASE("a link of procfs is not followed") {
   const Target magic{"/proc/self", "fd/0", "/proc/self/fd/0"};
   CHECK_THAT(opened(magic), contains("E2001"));

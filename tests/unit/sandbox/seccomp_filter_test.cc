@@ -249,10 +249,14 @@ TEST_CASE("a policy without tracing denies it and reports it, and nothing else c
   }
 }
 
-TEST_CASE("no ioctl types into a terminal, whatever the upper half of its number says") {
+TEST_CASE(
+    "no ioctl types into a terminal or changes its line discipline, whatever its upper half") {
   CHECK(answer(SYS_ioctl, {0, TIOCSTI}) == kRefused);
   CHECK(answer(SYS_ioctl, {0, TIOCLINUX}) == kRefused);
   CHECK(answer(SYS_ioctl, {0, 0xdeadbeef00000000ULL | TIOCSTI}) == kRefused);
+  CHECK(answer(SYS_ioctl, {0, TIOCSETD}) == kRefused);
+  CHECK(answer(SYS_ioctl, {0, 0xdeadbeef00000000ULL | TIOCSETD}) == kRefused);
+  CHECK(answer(SYS_ioctl, {0, TIOCGETD}) == kAllow);
   CHECK(answer(SYS_ioctl, {0, TCGETS}) == kAllow);
 }
 

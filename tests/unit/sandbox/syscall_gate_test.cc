@@ -238,6 +238,7 @@ TEST_CASE("danger_allow goes past the tables and not past the tail") {
   CHECK(filters(SYS_io_uring_setup, {kHigh | 8}) == kAbsent);
   CHECK(filters(SYS_io_uring_enter) == kAbsent);
   CHECK(filters(SYS_ioctl, {0, TIOCSTI}) == kRefused);
+  CHECK(filters(SYS_ioctl, {0, TIOCSETD}) == kRefused);
   CHECK(filters(SYS_prlimit64, {1, RLIMIT_AS, 0}) == kRefused);  // aimed at init
   CHECK(filters.refusing(SYS_mount).empty());
   CHECK(Filters(endangered({"@devices"}))(SYS_ioctl, {0, 1}) == kAllow);

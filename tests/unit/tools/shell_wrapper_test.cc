@@ -127,6 +127,20 @@ TEST_CASE("a shell that was replaced, trapped its exit or has too much to save i
   CHECK(big.ran == plain("exit 9"));
 }
 
+// What fits of it ends at a page of the notebook; how much is left after that depends on what the
+// shell started from.
+TEST_CASE("however much of too large a state was written, it is not saved") {
+  const std::string padding(GENERATE(0U, 5U, 6U, 7U, 8U, 20U, 1000U, 2048U, 4000U, 4090U), ' ');
+  CAPTURE(padding.size());
+  const std::string command =
+      GENERATE(as<std::string>{}, "export BIG=$(head -c 300000 /dev/zero | tr '\\0' x)",
+               "for i in {1..300}; do export V$i=$(printf %01000d 0); done",
+               "eval \"f() { : $(head -c 300000 /dev/zero | tr '\\0' x); }\"; export -f f");
+  const Shelled big = shell(command, {"/", padding});
+  CHECK_FALSE(big.saved);
+  CHECK(big.overflowed);
+}
+
 TEST_CASE("statements that are no bash harm nobody but their own shell") {
   CHECK(shell("echo fine", {"/", "if ( 'unclosed"}).ran.out == "fine\n");
 }
