@@ -227,6 +227,7 @@ def of_parent():
 attempt("other descriptors", other_descriptors)
 attempt("type into stdin", lambda: fcntl.ioctl(0, termios.TIOCSTI, b"x"))
 attempt("type into /dev/tty", lambda: type_into("/dev/tty"))
+attempt("another line discipline", lambda: fcntl.ioctl(0, 0x5423, bytearray([27, 0, 0, 0])))
 attempt("stdin is a master", lambda: number_of_master(0))
 attempt("take it from its session", steal)
 attempt("descriptors of init", lambda: os.listdir("/proc/1/fd"))
@@ -254,6 +255,7 @@ void attacks(sandbox::Tier tier) {
        std::string("other descriptors: []\n"
                    "type into stdin: EPERM\n"
                    "type into /dev/tty: EPERM\n"
+                   "another line discipline: EPERM\n"
                    "stdin is a master: ENOTTY\n"
                    "take it from its session: EPERM\n"
                    "descriptors of init: EACCES\n"

@@ -202,7 +202,7 @@ int main() {
     victim.attempt("setns " + name, Alone::kUncertain, [&] { return setns_to_init(flag.name); });
   }
   // -1 is no terminal: EBADF from the kernel, EPERM from the filter.
-  for (const unsigned long request : {0x5412UL, 0x541cUL}) {  // TIOCSTI, TIOCLINUX
+  for (const unsigned long request : {0x5412UL, 0x541cUL, 0x5423UL}) {  // TIOCSTI, TIOCLINUX, TIOCSETD
     victim.attempt("ioctl " + std::to_string(request), Alone::kSucceeds,
                    [&] { return probe(syscall(SYS_ioctl, -1, request, "x")); });
     victim.attempt("ioctl with high bits " + std::to_string(request), Alone::kSucceeds,
