@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -30,8 +32,10 @@ OutputChoice output_of(const Json& arguments) {
   return output;
 }
 
-// One look reads no more: looks share a thread with all other waits.
+// One look reads no more, and then goes on no longer: looks share a thread with all other waits.
 constexpr std::size_t kLookBytes = 256U << 10;
+constexpr milliseconds kLookTime{20};
+constexpr std::size_t kBetweenClocks = 16U << 10;
 // A poll for new output waits for the rest of what is printed at once.
 constexpr milliseconds kQuiet{100};
 
@@ -57,8 +61,7 @@ class PatternWatch {
     for (auto& [name, search] : searches_) {
       if (const auto stream = stream_of(*job_, name)) {
         const std::string piece = stream->read(search.position(), kLookBytes);
-        search.feed(piece);
-        if (piece.size() == kLookBytes) seen = Look::kMore;
+        if (!feed(search, piece) || piece.size() == kLookBytes) seen = Look::kMore;
       }
       if (seen != Look::kMore) ended ? search.end() : search.pause();
       if (search.match()) return Look::kFound;
@@ -88,6 +91,18 @@ class PatternWatch {
     StreamName name;
     LineSearch lines;
   };
+
+  // False: there was no time for all of it.
+  static bool feed(LineSearch& search, std::string_view piece) {
+    const TimePoint until = Clock::now() + kLookTime;
+    while (!piece.empty() && !search.match()) {
+      search.feed(piece.substr(0, kBetweenClocks));
+      piece.remove_prefix(std::min(piece.size(), kBetweenClocks));
+      if (!piece.empty() && Clock::now() >= until) return false;
+    }
+    return true;
+  }
+
   std::shared_ptr<Job> job_;
   std::vector<Search> searches_;
 };

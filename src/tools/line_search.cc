@@ -11,6 +11,9 @@ namespace mayfly::tools {
 namespace {
 
 constexpr std::int64_t kMostPatternMemory = 4 << 20;
+// Where RE2 has no use for its cache, each byte costs a step for each instruction: a line that is
+// as long as may be, half a second. "." has about ten.
+constexpr int kMostInstructions = 2'000;
 constexpr std::size_t kLongestLine = 64U << 10;
 // Tried again whenever it has grown, so that trying all of its beginnings stays cheap.
 constexpr std::size_t kLongestPrompt = 4U << 10;
@@ -32,6 +35,9 @@ Result<std::shared_ptr<const re2::RE2>> compile_pattern(const std::string& patte
   options.set_max_mem(kMostPatternMemory);
   auto compiled = std::make_shared<const re2::RE2>(pattern, options);
   if (!compiled->ok()) return refuse(text::one_line(compiled->error()));
+  if (compiled->ProgramSize() > kMostInstructions) {
+    return refuse("takes too long to match: it repeats too much");
+  }
   return compiled;
 }
 

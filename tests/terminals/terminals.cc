@@ -228,6 +228,7 @@ attempt("other descriptors", other_descriptors)
 attempt("type into stdin", lambda: fcntl.ioctl(0, termios.TIOCSTI, b"x"))
 attempt("change its line discipline", lambda: fcntl.ioctl(0, 0x5423, bytes(4)))  # TIOCSETD, N_TTY
 attempt("type into /dev/tty", lambda: type_into("/dev/tty"))
+attempt("another line discipline", lambda: fcntl.ioctl(0, 0x5423, bytearray([27, 0, 0, 0])))
 attempt("stdin is a master", lambda: number_of_master(0))
 attempt("take it from its session", steal)
 attempt("descriptors of init", lambda: os.listdir("/proc/1/fd"))
@@ -256,6 +257,7 @@ void attacks(sandbox::Tier tier) {
                    "type into stdin: EPERM\n"
                    "change its line discipline: EPERM\n"
                    "type into /dev/tty: EPERM\n"
+                   "another line discipline: EPERM\n"
                    "stdin is a master: ENOTTY\n"
                    "take it from its session: EPERM\n"
                    "descriptors of init: EACCES\n"

@@ -157,7 +157,8 @@ class Tail {
     load(offsetof(seccomp_data, nr));
     refuse_value(SYS_ioctl, 1, TIOCSTI);
     refuse_value(SYS_ioctl, 1, TIOCLINUX);
-    // Line disciplines: old drivers, which are loaded on request by whoever has a terminal.
+    // Anybody with a terminal of his own could have the kernel load a module for the line
+    // discipline that he names, and give it his bytes (CVE-2017-2636, CVE-2023-6546).
     refuse_value(SYS_ioctl, 1, TIOCSETD);
     if (options.namespaces == Namespaces::kHosts) refuse_file_ioctls();
     for (const std::uint32_t number : kAimed) refuse_value(number, 0, kInit);

@@ -260,6 +260,12 @@ TEST_CASE(
   CHECK(answer(SYS_ioctl, {0, TCGETS}) == kAllow);
 }
 
+TEST_CASE("no ioctl changes a terminal's line discipline") {
+  CHECK(answer(SYS_ioctl, {0, TIOCSETD}) == kRefused);
+  CHECK(answer(SYS_ioctl, {0, 0xdeadbeef00000000ULL | TIOCSETD}) == kRefused);
+  CHECK(answer(SYS_ioctl, {0, TIOCGETD}) == kAllow);
+}
+
 TEST_CASE("the limit of core files cannot be changed, and setting it seems to work") {
   constexpr std::uint32_t kNothingDone = SECCOMP_RET_ERRNO;
   CHECK(answer(SYS_setrlimit, {RLIMIT_CORE, 0x1000}) == kNothingDone);

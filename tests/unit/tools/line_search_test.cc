@@ -35,6 +35,18 @@ TEST_CASE("offsets count the stream's bytes, escape sequences are no part of a l
   CHECK(search.match()->line == "Local: http://localhost");
 }
 
+TEST_CASE("a pattern that would take seconds for a line is refused") {
+  CHECK(compile_pattern("(?i)listening on https?://[^ ]{1,60}:\\d+"));
+  CHECK(compile_pattern(".{0,80}error"));
+  for (const char* pattern : {"[^b]*[^c].{999}(a|[^d]){900}q", "(.?){1000}b",
+                              "(?:(?:[ab]*.{1000})|(?:.*a.{1000}))c{1000}d"}) {
+    INFO(pattern);
+    const auto compiled = compile_pattern(pattern);
+    REQUIRE_FALSE(compiled);
+    CHECK(compiled.error().field == "pattern");
+  }
+}
+
 TEST_CASE("a line without its end is tried when there is no more for now, or at all") {
   LineSearch prompt = search_for(">>> $");
   prompt.feed("Python\n>>> ");
