@@ -40,9 +40,8 @@ struct Error {
   std::string field;
   std::string value;
   std::string remedy;
-  std::string
-      details;  // lines of text that belong to it, such as an excerpt of a file; mostly none
   int os_errno = 0;
+  std::string details;  // lines of text that belong to it, such as an excerpt of a file
 
   // Puts what was being attempted in front: "start the zygote: clone3: Operation not permitted".
   Error within(std::string_view attempt) &&;

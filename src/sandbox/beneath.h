@@ -42,7 +42,8 @@ struct Entry {
   bool equal_content(const Entry& other) const;
 };
 
-inline constexpr std::size_t kContentLimit = 1 << 20;
+// What is remembered of each file is held in memory, and a command can make many of them.
+inline constexpr std::size_t kContentLimit = 256 << 10;
 
 // Looks at `name` in `parent` (which may be O_PATH). With `earlier`, the content of an untouched
 // file is taken from there instead of being read again.

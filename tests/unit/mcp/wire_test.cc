@@ -37,8 +37,7 @@ TEST_CASE("each legacy revision gets the fields that it has and no others") {
        {"content", "structuredContent", "_meta"},
        {"name", "version", "title"}},
       {"2025-11-25",
-       {"name", "title", "description", "inputSchema", "outputSchema", "annotations", "execution",
-        "_meta"},
+       {"name", "title", "description", "inputSchema", "outputSchema", "annotations", "_meta"},
        {"content", "structuredContent", "_meta"},
        {"name", "version", "title", "websiteUrl"}},
   };
@@ -77,7 +76,6 @@ TEST_CASE("modern results say their type, the server, and how long they may be k
 
   const Json list = server.modern("2", "tools/list").at("result");
   CHECK(keys(list) == Keys{"tools", "ttlMs", "cacheScope", "resultType", "_meta"});
-  CHECK_FALSE(list.at("tools").at(1).contains("execution"));
 
   const Json result = server.modern("3", "tools/call", R"("name":"structured")").at("result");
   CHECK(keys(result) == Keys{"content", "structuredContent", "resultType", "_meta"});
