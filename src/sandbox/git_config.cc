@@ -37,12 +37,8 @@ class Parser {
   }
 
   Error error(const std::string& what) const {
-    return Error{ErrorCode::kInvalidConfiguration,
-                 "git configuration, line " + std::to_string(line_) + ": " + what,
-                 "",
-                 "",
-                 "",
-                 0};
+    return input_error(ErrorCode::kInvalidConfiguration, "", "",
+                       "git configuration, line " + std::to_string(line_) + ": " + what, "");
   }
 
   void skip_line() {
