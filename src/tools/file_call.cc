@@ -94,11 +94,13 @@ std::vector<std::string> findings(const Report& report) {
   return out;
 }
 
-mcp::ToolResult refused(const Error& error, const std::vector<std::string>& notes) {
+// What we say comes before the details, which a file may have written.
+mcp::ToolResult refused(Error error, const std::vector<std::string>& notes) {
+  const std::string details = std::exchange(error.details, {});
   mcp::ToolResult result = mcp::error_result(error);
-  for (const std::string& note : notes) {
-    std::get<mcp::TextContent>(result.content[0]).text += "\n" + note;
-  }
+  std::string& said = std::get<mcp::TextContent>(result.content[0]).text;
+  for (const std::string& note : notes) said += "\n" + note;
+  if (!details.empty()) said += "\n\n" + text::repair_utf8(details);
   return result;
 }
 
