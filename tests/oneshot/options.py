@@ -194,9 +194,11 @@ def exits(ground):
     expect("no command", run(ground)[0], 125)
     expect("a profile that does not exist", run(ground, "--profile", "nowhere", "--", "true")[0], 125)
     # 128 and the signal that we were sent, also where the program's shell passes on another.
-    for number, script in ((signal.SIGINT, "exec sleep 1000"), (signal.SIGTERM, "exec sleep 1000"),
-                           (signal.SIGHUP, "sleep 1000; exit $?"), (signal.SIGINT, "trap 'exit 9' TERM; sleep 1000 & wait")):
-        process = ground.run("touch started; " + script)
+    for number, script in ((signal.SIGINT, "touch started; exec sleep 1000"),
+                           (signal.SIGTERM, "touch started; exec sleep 1000"),
+                           (signal.SIGHUP, "touch started; sleep 1000; exit $?"),
+                           (signal.SIGINT, "trap 'exit 9' TERM; touch started; sleep 1000 & wait")):
+        process = ground.run(script)
         ground.started()
         process.send_signal(number)
         process.communicate(timeout=60)
