@@ -91,11 +91,12 @@ class Mayfly:
         return self.request("tools/list")["tools"]
 
     def call(self, tool, **arguments):
-        """Runs a tool and returns its receipt, the structured form of the result."""
+        """Runs a tool. Returns the structured form of the result, a receipt; of the file tools, which
+        have none, the list of content blocks: text, or one image."""
         result = self.request("tools/call", name=tool, arguments=arguments)
         if result.get("isError"):
             raise ToolError("\n".join(block["text"] for block in result["content"]))
-        return result["structuredContent"]
+        return result.get("structuredContent", result["content"])
 
     def _read(self):
         for line in self._process.stdout:
