@@ -279,7 +279,7 @@ mcp::ToolResult searched(const std::string& out, const std::string& err, int cod
 }
 
 TEST_CASE("a search says what it found, what it could not, and that there is more") {
-  const std::string two("./a\0001:x\n./a\0002:x\n", 18);
+  const std::string two("./a\0001:x\n./a\0002:x\n", 16);
   CHECK(text_of(searched(two, "", 0)) ==
         "2 matches in 1 file · shown: 1-1\nnext: offset 1\n\na\n  1: x");
   CHECK(text_of(searched("", "", 1)).starts_with("no matches\nnote: hidden and ignored"));
