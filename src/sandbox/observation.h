@@ -21,7 +21,7 @@ enum class ObserveLevel {
 const char* to_string(ObserveLevel level);
 
 // "KIND", "KIND OPERATION" or "KIND OPERATION TARGET", words of a violation; "*" at the end of a
-// word stands for any rest: "syscall mount", "filesystem open /proc/*". A target may have blanks.
+// word stands for any rest: "syscall mount", "filesystem write /proc/*". A target may have blanks.
 struct IgnorePattern {
   std::string kind;
   std::string operation;  // empty: any

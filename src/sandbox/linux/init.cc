@@ -248,9 +248,10 @@ class Watchman {
   Supervisor make_supervisor(Started& started) {
     std::vector<std::uint64_t> devices;
     for (const TemporaryDirectory& one : started.temporary) devices.push_back(one.device);
+    Observer observer(root_, devices);
     auto made = Supervisor::start(
         std::move(started.program.listener),
-        {*started.ledger, watch_, std::move(devices),
+        {*started.ledger, watch_, std::move(observer), std::move(devices),
          [this](const Note& note) { tell_if_heard(inputs_, note); }, root_.refusals});
     // Without it the program's calls would wait for ever.
     if (!made) ::_exit(1);

@@ -5,7 +5,6 @@
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -26,7 +25,9 @@
 #include "sandbox/linux/family_tally.h"
 #include "sandbox/linux/file_attributes.h"
 #include "sandbox/linux/ledger.h"
+#include "sandbox/linux/listener.h"
 #include "sandbox/linux/messages.h"
+#include "sandbox/linux/observer.h"
 #include "sandbox/linux/payload.h"
 #include "sandbox/linux/stages.h"
 #include "sandbox/linux/supervisor.h"
@@ -243,6 +244,8 @@ class Keeper {
       : refusals_(root.refusals),
         inputs_(inputs),
         started_(started),
+        listener_(open_listener(started.program.listener)),
+        observer_(root, {}),
         attributes_(started.writable) {
     sigset_t children;
     sigemptyset(&children);
@@ -254,14 +257,14 @@ class Keeper {
     while (true) {
       struct pollfd events[4] = {{inputs_.channel.get(), POLLIN, 0},
                                  {signals_.get(), POLLIN, 0},
-                                 {started_.program.listener.get(), POLLIN, 0},
+                                 {listener_.fd(), POLLIN, 0},
                                  {inputs_.zygote_life.get(), POLLIN, 0}};
       const auto left = std::chrono::ceil<milliseconds>(due_ - Clock::now()).count();
       const int wait = static_cast<int>(std::clamp<milliseconds::rep>(left, 0, kInterval.count()));
       if (::poll(events, 4, wait) < 0 && errno != EINTR) leave(1);
       if (events[3].revents != 0) leave(1);  // the zygote is gone
       if ((events[2].revents & POLLIN) != 0) answer();
-      if (events[2].revents == POLLHUP) started_.program.listener.reset();
+      if (events[2].revents == POLLHUP) listener_.close();
       if (events[1].revents != 0) hear_children();
       if (events[0].revents != 0) hear_server();
       if (Clock::now() >= due_) watch();
@@ -269,7 +272,12 @@ class Keeper {
   }
 
  private:
-  int listener() const { return started_.program.listener.get(); }
+  static Listener open_listener(OwnedFd& listener) {
+    auto opened = Listener::open(std::move(listener));
+    // Without it the program's calls would wait for ever.
+    if (!opened) ::_exit(1);
+    return std::move(*opened);
+  }
   void tell(const Note& note) const {
     (void)sys::send_message(inputs_.channel.get(), encode(note));
   }
@@ -352,43 +360,40 @@ class Keeper {
   }
 
   void answer() {
-    // The kernel writes as much as its own structure has, which may be more than we know of.
-    alignas(seccomp_notif) char buffer[512] = {};
-    static_assert(sizeof(seccomp_notif) < sizeof buffer);
-    auto& request = *reinterpret_cast<seccomp_notif*>(buffer);
-    if (::ioctl(listener(), SECCOMP_IOCTL_NOTIF_RECV, &request) < 0) return;
+    const seccomp_notif* request = listener_.receive();
+    if (request == nullptr) return;
+    const seccomp_data& call = request->data;
     // A profile's rules about system calls are for programs: a task is ours.
     if (started_.task == nullptr) {
-      if (const auto rule = refused_by(refusals_, request.data)) {
-        respond(request.id, EPERM);
-        return started_.ledger->record(denied_call(request.data, rule));
-      }
+      if (const auto rule = refused_by(refusals_, call)) return deny(*request, rule);
     }
-    if (request.data.nr == SYS_fallocate) {
-      reserve(reserved_by(request.data));
-      return respond(request.id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+    if (call.nr == SYS_fallocate) {
+      reserve(reserved_by(call));
+      return listener_.answer(request->id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
     }
-    const int refusal = FileAttributes::refusal(request.data.nr);
-    int error = refusal != 0 ? refusal : EPERM;
-    if (FileAttributes::handles(request.data.nr)) error = attributes_.perform(listener(), request);
-    respond(request.id, error);
-    if (error == EPERM && refusal == 0 && !is_routine(request.data)) {
-      started_.ledger->record(denied_call(request.data, std::nullopt));
+    if (FileAttributes::handles(call.nr)) {
+      const int error = attributes_.perform(listener_.fd(), *request);
+      if (error == EPERM) return deny(*request, std::nullopt);
+      return listener_.answer(request->id, error);
     }
+    if (const int refusal = FileAttributes::refusal(call.nr); refusal != 0) {
+      return listener_.answer(request->id, refusal);
+    }
+    if (observer_.observes(call)) return observer_.serve(listener_, *request, *started_.ledger);
+    if (is_routine(call)) return listener_.answer(request->id, EPERM);
+    deny(*request, std::nullopt);
   }
 
-  void respond(std::uint64_t id, int error, std::uint32_t flags = 0) const {
-    alignas(seccomp_notif_resp) char buffer[512] = {};
-    auto& response = *reinterpret_cast<seccomp_notif_resp*>(buffer);
-    response.id = id;
-    response.error = -error;
-    response.flags = flags;
-    (void)::ioctl(listener(), SECCOMP_IOCTL_NOTIF_SEND, &response);
+  void deny(const seccomp_notif& request, std::optional<std::uint16_t> rule) {
+    listener_.answer(request.id, EPERM);
+    started_.ledger->record(denied_call(request.data, rule));
   }
 
   const std::string& refusals_;
   InitInputs& inputs_;
   Started& started_;
+  Listener listener_;
+  Observer observer_;
   FileAttributes attributes_;
   OwnedFd signals_;
   TimePoint due_ = Clock::now() + milliseconds(20);

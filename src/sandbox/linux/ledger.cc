@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 namespace mayfly::sandbox {
@@ -22,39 +23,78 @@ struct Entry {
   std::uint8_t kind;
   std::uint8_t rule;
   std::uint8_t operation_size;
-  std::uint8_t target_size;
+  std::uint16_t target_size;
   std::uint16_t number;
-  char operation[48];
-  char target[192];
+  char operation[kMaxOperation];
+  char target[kMaxTarget];
+};
+
+// Kinds in the order of their first time, and how many findings there were at all.
+struct Table {
+  Figure total;
+  Figure entries;  // raised after an entry is complete: a torn one is never counted
+  Entry entry[kMaxFindings];
 };
 
 }  // namespace
 
 // All zeros is a valid, empty ledger.
 struct LedgerPage {
-  Figure total;
   Figure peak_memory_bytes;
   Figure peak_processes;
   Figure disk_bytes;
   Figure user_us;
   Figure system_us;
-  Figure entries;  // raised after an entry is complete: a torn one is never counted
-  Entry entry[kMaxFindings];
+  Table found;
+  Table absent;
 };
 
 namespace {
 
 template <std::size_t N>
-std::uint8_t put(char (&into)[N], const std::string& text) {
-  static_assert(N < 256);
+std::size_t put(char (&into)[N], std::string_view text) {
   const std::size_t size = std::min(text.size(), N);
   std::memcpy(into, text.data(), size);
-  return static_cast<std::uint8_t>(size);
+  return size;
+}
+
+// What is too long keeps its beginning and its end.
+std::string fitting(const std::string& target) {
+  if (target.size() <= kMaxTarget) return target;
+  static constexpr std::string_view kCut = "...";
+  constexpr std::size_t kHalf = (kMaxTarget - kCut.size()) / 2;
+  return target.substr(0, kHalf) + std::string(kCut) + target.substr(target.size() - kHalf);
+}
+
+void write(Entry& entry, const Finding& finding) {
+  entry.kind = static_cast<std::uint8_t>(finding.kind);
+  entry.rule = static_cast<std::uint8_t>(finding.rule);
+  entry.number = finding.number;
+  entry.error = finding.error;
+  entry.operation_size = static_cast<std::uint8_t>(put(entry.operation, finding.operation));
+  entry.target_size = static_cast<std::uint16_t>(put(entry.target, fitting(finding.target)));
+  entry.count.store(finding.count, std::memory_order_relaxed);
 }
 
 template <std::size_t N>
 std::string take(const char (&from)[N], std::size_t size) {
   return {from, std::min(size, N)};
+}
+
+std::vector<Finding> take_all(const Table& table) {
+  std::vector<Finding> findings;
+  const std::uint64_t entries =
+      std::min<std::uint64_t>(table.entries.load(std::memory_order_acquire), kMaxFindings);
+  for (std::size_t i = 0; i < entries; ++i) {
+    const Entry& entry = table.entry[i];
+    if (entry.kind > static_cast<std::uint8_t>(ViolationKind::kHostCode)) continue;
+    if (entry.rule > static_cast<std::uint8_t>(BrokenRule::kCapabilities)) continue;
+    findings.push_back({static_cast<ViolationKind>(entry.kind), static_cast<BrokenRule>(entry.rule),
+                        take(entry.operation, entry.operation_size),
+                        take(entry.target, entry.target_size), entry.error,
+                        entry.count.load(std::memory_order_relaxed), entry.number});
+  }
+  return findings;
 }
 
 void raise_to(Figure& figure, std::uint64_t value) {
@@ -105,25 +145,21 @@ Result<LedgerReader> LedgerReader::map(const OwnedFd& file) {
 }
 
 void LedgerWriter::record(const Finding& finding) {
-  page_->total.fetch_add(finding.count, std::memory_order_relaxed);
+  const bool absent = finding.rule == BrokenRule::kHidden;
+  Table& table = absent ? page_->absent : page_->found;
+  auto& index = absent ? absent_ : found_;
+  table.total.fetch_add(finding.count, std::memory_order_relaxed);
   const std::string key = std::to_string(static_cast<int>(finding.kind)) + finding.operation +
                           "\n" + finding.target + "\n" + std::to_string(finding.number);
-  if (const auto found = index_.find(key); found != index_.end()) {
-    page_->entry[found->second].count.fetch_add(finding.count, std::memory_order_relaxed);
+  if (const auto known = index.find(key); known != index.end()) {
+    table.entry[known->second].count.fetch_add(finding.count, std::memory_order_relaxed);
     return;
   }
-  const std::size_t at = index_.size();
+  const std::size_t at = index.size();
   if (at >= kMaxFindings) return;
-  index_[key] = at;
-  Entry& entry = page_->entry[at];
-  entry.kind = static_cast<std::uint8_t>(finding.kind);
-  entry.rule = static_cast<std::uint8_t>(finding.rule);
-  entry.number = finding.number;
-  entry.error = finding.error;
-  entry.operation_size = put(entry.operation, finding.operation);
-  entry.target_size = put(entry.target, finding.target);
-  entry.count.store(finding.count, std::memory_order_relaxed);
-  page_->entries.store(at + 1, std::memory_order_release);
+  index[key] = at;
+  write(table.entry[at], finding);
+  table.entries.store(at + 1, std::memory_order_release);
 }
 
 void LedgerWriter::raise(const WatchedUsage& usage) {
@@ -136,20 +172,12 @@ void LedgerWriter::raise(const WatchedUsage& usage) {
 
 LedgerContent LedgerReader::read() const {
   LedgerContent content;
-  content.total = page_->total.load(std::memory_order_relaxed);
+  content.total = page_->found.total.load(std::memory_order_relaxed);
+  content.findings = take_all(page_->found);
+  content.absent_total = page_->absent.total.load(std::memory_order_relaxed);
+  content.absent = take_all(page_->absent);
   content.usage = {page_->peak_memory_bytes.load(), page_->peak_processes.load(),
                    page_->disk_bytes.load(), page_->user_us.load(), page_->system_us.load()};
-  const std::uint64_t entries =
-      std::min<std::uint64_t>(page_->entries.load(std::memory_order_acquire), kMaxFindings);
-  for (std::size_t i = 0; i < entries; ++i) {
-    const Entry& entry = page_->entry[i];
-    if (entry.kind > static_cast<std::uint8_t>(ViolationKind::kHostCode)) continue;
-    if (entry.rule > static_cast<std::uint8_t>(BrokenRule::kProfileCalls)) continue;
-    content.findings.push_back(
-        {static_cast<ViolationKind>(entry.kind), static_cast<BrokenRule>(entry.rule),
-         take(entry.operation, entry.operation_size), take(entry.target, entry.target_size),
-         entry.error, entry.count.load(std::memory_order_relaxed), entry.number});
-  }
   return content;
 }
 

@@ -25,15 +25,25 @@ enum class BrokenRule : std::uint8_t {
   kSystemCalls,  // no profile allows the call
   kUnixSockets,
   kProfileCalls,  // the profile refuses it; Finding::number says by which of its rules
+  kForeignCalls,  // of another architecture
+  kReadOnly,      // what is there may be read, and is not to be changed
+  kDenied,        // a rule keeps it from being opened
+  kHidden,        // the sandbox does not have it; whether anybody misses it, the server knows
+  kProtected,     // it would be run by programs of the host
+  kOutside,       // Tier::kLandlock: no rule has it
+  kNetwork,       // nothing outside of the sandbox's own network is reached
+  kNames,         // a host name that nobody resolves
+  kPorts,         // a port that needs a privilege
+  kCapabilities,  // needs one that the sandbox does not have
 };
 
 // One kind of violation.
 struct Finding {
   ViolationKind kind = ViolationKind::kSyscall;
   BrokenRule rule = BrokenRule::kSystemCalls;
-  std::string operation;
-  std::string target;
-  int error = 0;  // what the program was answered, as errno
+  std::string operation;  // cut at kMaxOperation bytes
+  std::string target;     // cut in the middle, visibly, at kMaxTarget bytes
+  int error = 0;          // what the program was answered, as errno
   std::uint64_t count = 1;
   std::uint16_t number = 0;  // of a rule (syscall_gate.h)
 };
@@ -50,10 +60,16 @@ struct WatchedUsage {
 struct LedgerContent {
   std::vector<Finding> findings;  // in the order of their first time; at most kMaxFindings kinds
   std::uint64_t total = 0;        // of all violations, also of kinds that found no place
+  // What was looked for and is not in the sandbox (BrokenRule::kHidden): not in `total`, since it
+  // may not be anywhere else either. At most kMaxFindings kinds, in the order of their first time.
+  std::vector<Finding> absent;
+  std::uint64_t absent_total = 0;
   WatchedUsage usage;
 };
 
 inline constexpr std::size_t kMaxFindings = 100;
+inline constexpr std::size_t kMaxOperation = 48;
+inline constexpr std::size_t kMaxTarget = 1000;
 
 struct LedgerPage;
 
@@ -77,13 +93,15 @@ Result<OwnedFd> make_ledger();
 class LedgerWriter : public LedgerMapping {
  public:
   static Result<LedgerWriter> map(const OwnedFd& file);
+  // Equal ones but for their error and count become one kind.
   void record(const Finding& finding);
   // Figures only ever grow.
   void raise(const WatchedUsage& usage);
 
  private:
   using LedgerMapping::LedgerMapping;
-  std::map<std::string, std::size_t> index_;
+  std::map<std::string, std::size_t> found_;
+  std::map<std::string, std::size_t> absent_;
 };
 
 // Reads what is there at this moment, whoever wrote it: everything is checked and copied.

@@ -25,6 +25,7 @@
 #include "base/sys.h"
 #include "base/text.h"
 #include "sandbox/linux/init.h"
+#include "sandbox/linux/observed_calls.h"
 #include "sandbox/linux/task_run.h"
 
 // The child shares init's memory until it execs (CLONE_VM | CLONE_VFORK: nothing is copied,
@@ -231,7 +232,7 @@ bool enter_directory(const Launch& launch) {
 void exec_first(Launch& launch) {
   int failure = ENOENT;
   for (char* const* candidate = launch.candidates; *candidate != nullptr; ++candidate) {
-    execve(*candidate, launch.argv, launch.envp);
+    syscall(SYS_execve, *candidate, launch.argv, launch.envp, kUnnoticedExec);
     if (errno != ENOENT && errno != ENOTDIR) failure = errno;
     if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) break;
   }

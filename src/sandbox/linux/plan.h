@@ -95,7 +95,8 @@ struct RootPlan {
   // in them: they are for programs, and what these leave is less than any profile allows.
   std::vector<FilterProgram> reading_task;
   std::vector<FilterProgram> writing_task;
-  std::string refusals;            // which rule refuses a reported call (syscall_gate.h)
+  std::string refusals;                       // which rule refuses a reported call (syscall_gate.h)
+  ObserveLevel observe = ObserveLevel::kOff;  // what the supervisor looks at
   std::uint64_t capabilities = 0;  // that the program keeps: bits by number (capabilities.h)
 
   bool operator==(const RootPlan&) const = default;

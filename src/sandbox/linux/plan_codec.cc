@@ -109,7 +109,7 @@ std::string encode(const RootPlan& plan) {
   write_filters(out, plan.filters);
   write_filters(out, plan.reading_task);
   write_filters(out, plan.writing_task);
-  out.put(plan.refusals).put(plan.capabilities);
+  out.put(plan.refusals).put(plan.observe).put(plan.capabilities);
   return out.take();
 }
 
@@ -131,6 +131,7 @@ Result<RootPlan> decode_root_plan(std::string_view bytes) {
   plan.reading_task = read_filters(in);
   plan.writing_task = read_filters(in);
   plan.refusals = in.get<std::string>();
+  plan.observe = in.get<ObserveLevel>();
   plan.capabilities = in.get<std::uint64_t>();
   return complete(in, std::move(plan));
 }

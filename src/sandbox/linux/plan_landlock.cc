@@ -195,6 +195,7 @@ Result<RootPlan> plan_landlock_root(const Policy& policy, const Surroundings& su
   for (const char* path : kDevices) plan.landlock.push_back({path, Reach::kDevice});
   FilterOptions options;
   options.namespaces = Namespaces::kHosts;
+  options.observe = plan.observe = policy.observe.level;
   plan.filters = TRY(compile_filters(policy.syscalls, options));
   plan.reading_task = TRY(compile_task_filters(TaskWrites::kNothing, Namespaces::kHosts));
   plan.writing_task = TRY(compile_task_filters(TaskWrites::kFiles, Namespaces::kHosts));

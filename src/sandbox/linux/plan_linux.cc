@@ -301,7 +301,10 @@ Result<RootPlan> RootPlanner::make() {
   TRY(add_protection());
   add_covers();
   add_landlock();
-  plan_.filters = TRY(compile_filters(policy_.syscalls));
+  plan_.observe = policy_.observe.level;
+  FilterOptions options;
+  options.observe = plan_.observe;
+  plan_.filters = TRY(compile_filters(policy_.syscalls, options));
   plan_.reading_task = TRY(compile_task_filters(TaskWrites::kNothing, Namespaces::kOwn));
   plan_.writing_task = TRY(compile_task_filters(TaskWrites::kFiles, Namespaces::kOwn));
   plan_.refusals = TRY(compile_refusals(policy_.syscalls));

@@ -68,6 +68,9 @@ Violation violation_of(const Finding& finding, const Policy& policy) {
           "Only sockets made by this sandbox or by a job of yours answer: start the "
           "server in this call, or as a job";
       break;
+    default:
+      violation.rule = policy.profile;
+      break;
   }
   return violation;
 }

@@ -24,6 +24,7 @@
 
 #include "base/sys.h"
 #include "sandbox/linux/bpf_program.h"
+#include "sandbox/linux/observed_calls.h"
 #include "sandbox/linux/syscall_gate.h"
 #include "sandbox/linux/syscall_rules.h"
 #include "sandbox/linux/task_calls.h"
@@ -84,12 +85,29 @@ bool is_narrowed(const char* name) {
   });
 }
 
+// Of a call that the supervisor is to see, only what it need not see.
+Status allow_unnoticed(Context& context, const SyscallPolicy& policy,
+                       const FilterOptions& options) {
+  for (const ObservedCall& call : observed_calls()) {
+    const UnnoticedRows* rows = unnoticed_rows(call.name, options.observe);
+    if (rows == nullptr || !has_rows(policy, call.name)) continue;
+    if (options.namespaces == Namespaces::kHosts && is_narrowed(call.name)) continue;
+    for (const auto& row : *rows) TRY(allow(context, {call.name, row}));
+  }
+  return {};
+}
+
 Status allow_narrowed(Context& context, const SyscallPolicy& policy) {
   for (const NarrowedCall& call : narrowed_calls()) {
     if (!has_rows(policy, call.name)) continue;
     for (const auto& row : call.rows) TRY(allow(context, {call.name, row}));
   }
   return {};
+}
+
+bool observes(const FilterOptions& options, const char* name) {
+  return options.supervision == Supervision::kInit &&
+         unnoticed_rows(name, options.observe) != nullptr;
 }
 
 Status set_attributes(Context& context) {
@@ -109,9 +127,11 @@ Result<std::string> compile_allowlist(const SyscallPolicy& policy, const FilterO
   for (const SyscallGroup& group : allowed_groups()) {
     for (const AllowedCall& call : group.calls) {
       if (narrowed && is_narrowed(call.name)) continue;
+      if (observes(options, call.name)) continue;
       if (has_rows(policy, call.name)) TRY(allow(context, call));
     }
   }
+  if (supervised) TRY(allow_unnoticed(context, policy, options));
   if (narrowed) {
     TRY(allow_narrowed(context, policy));
   } else if (supervised) {

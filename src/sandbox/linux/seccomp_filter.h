@@ -4,6 +4,7 @@
 
 #include "base/result.h"
 #include "sandbox/linux/plan.h"
+#include "sandbox/observation.h"
 
 namespace mayfly::sandbox {
 
@@ -22,6 +23,8 @@ enum class Namespaces {
 struct FilterOptions {
   Supervision supervision = Supervision::kInit;
   Namespaces namespaces = Namespaces::kOwn;
+  // With a supervisor: which allowed calls it is to see all the same (observed_calls.h).
+  ObserveLevel observe = ObserveLevel::kOff;
 };
 
 // The filters of a policy, compiled, in the order in which they are loaded; the kernel runs all of

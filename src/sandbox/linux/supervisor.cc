@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -28,10 +27,6 @@ constexpr std::uint64_t kListener = 0;  // helpers are numbered from 1
 constexpr std::size_t kMaxHelpers = 128;
 constexpr int kMaxQuestionsPerSecond = 20;
 constexpr int kAnswerTimeoutMs = 2000;
-
-// Linux 6.6: the waiting thread is woken on the CPU of who answers. Measured: a third of the time.
-constexpr unsigned long kSetFlags = SECCOMP_IOW(4, std::uint64_t);
-constexpr std::uint64_t kSyncWakeUp = 1;
 
 // What a helper and init say to each other; both are the same program, and one forked the other.
 struct Word {
@@ -91,26 +86,19 @@ std::uint64_t reserved_by(const seccomp_data& call) {
 Result<Supervisor> Supervisor::start(OwnedFd listener, Surroundings surroundings) {
   OwnedFd ready(::epoll_create1(EPOLL_CLOEXEC));
   if (!ready.valid()) return fail(system_error("epoll_create1", errno));
-  Supervisor supervisor(std::move(listener), std::move(ready), std::move(surroundings));
+  Listener asked = TRY(Listener::open(std::move(listener)));
+  Supervisor supervisor(std::move(asked), std::move(ready), std::move(surroundings));
   if (!supervisor.listener_.valid()) return supervisor;
-  seccomp_notif_sizes sizes{};
-  if (::syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) < 0) {
-    return fail(system_error("seccomp SECCOMP_GET_NOTIF_SIZES", errno));
-  }
-  supervisor.request_size_ = std::max<std::size_t>(sizes.seccomp_notif, sizeof(seccomp_notif));
-  supervisor.response_size_ =
-      std::max<std::size_t>(sizes.seccomp_notif_resp, sizeof(seccomp_notif_resp));
-  (void)::ioctl(supervisor.listener_.get(), kSetFlags, kSyncWakeUp);
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = kListener;
-  if (::epoll_ctl(supervisor.ready_.get(), EPOLL_CTL_ADD, supervisor.listener_.get(), &event) < 0) {
+  if (::epoll_ctl(supervisor.ready_.get(), EPOLL_CTL_ADD, supervisor.listener_.fd(), &event) < 0) {
     return fail(system_error("epoll_ctl of the seccomp listener", errno));
   }
   return supervisor;
 }
 
-Supervisor::Supervisor(OwnedFd listener, OwnedFd ready, Surroundings surroundings)
+Supervisor::Supervisor(Listener listener, OwnedFd ready, Surroundings surroundings)
     : listener_(std::move(listener)),
       ready_(std::move(ready)),
       surroundings_(std::move(surroundings)) {}
@@ -123,7 +111,7 @@ Supervisor::Verdict Supervisor::serve() {
       hear_helper(events[i].data.u64);
     } else if ((events[i].events & EPOLLIN) == 0) {
       // Hung up: nobody is left to notify, and asking would wait for ever (before Linux 6.6).
-      listener_.reset();
+      listener_.close();
     } else if (hear_listener() == Verdict::kOverDisk) {
       return Verdict::kOverDisk;
     }
@@ -132,64 +120,48 @@ Supervisor::Verdict Supervisor::serve() {
 }
 
 Supervisor::Verdict Supervisor::hear_listener() {
-  // The kernel wants the memory zeroed.
-  std::vector<std::uint64_t> buffer(request_size_ / sizeof(std::uint64_t) + 1);
-  auto* request = reinterpret_cast<seccomp_notif*>(buffer.data());
-  if (::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_RECV, request) < 0) {
-    if (errno != EINTR && errno != ENOENT) listener_.reset();
-    return Verdict::kGoOn;
-  }
+  const seccomp_notif* request = listener_.receive();
+  if (request == nullptr) return Verdict::kGoOn;
   const seccomp_data& call = request->data;
   if (const auto rule = refused_by(surroundings_.refusals, call)) {
     deny(call, request->id, rule);
-    return Verdict::kGoOn;
-  }
-  if (call.nr == SYS_fallocate) {
+  } else if (call.nr == SYS_fallocate) {
     if (!surroundings_.watch.reserve(reserved_by(call))) return Verdict::kOverDisk;
-    answer(request->id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
-    return Verdict::kGoOn;
-  }
-  if (call.nr != SYS_connect) {
+    listener_.answer(request->id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+  } else if (call.nr == SYS_connect) {
+    start_connect(*request);
+  } else if (surroundings_.observer.observes(call)) {
+    surroundings_.observer.serve(listener_, *request, surroundings_.ledger);
+  } else {
     deny(call, request->id, std::nullopt);
-    return Verdict::kGoOn;
   }
+  return Verdict::kGoOn;
+}
+
+void Supervisor::start_connect(const seccomp_notif& request) {
+  const seccomp_data& call = request.data;
   ConnectRequest connect;
-  connect.thread = static_cast<pid_t>(request->pid);
+  connect.thread = static_cast<pid_t>(request.pid);
   connect.socket = static_cast<int>(call.args[0]);
   connect.address = call.args[1];
   connect.size = static_cast<std::uint32_t>(call.args[2]);
   Helper helper;
   helper.answers_program = true;
-  helper.for_whom = request->id;
+  helper.for_whom = request.id;
   const bool helped = start_helper(std::move(helper), [&](const OwnedFd& init) {
     ConnectHelp help;
     help.private_devices = surroundings_.private_devices;
-    help.still_asked = [&] { return still_asked(request->id); };
+    help.still_asked = [&] { return listener_.still_asked(request.id); };
     help.ask_others = [&](const SocketFile& file) { return ask_through_init(init, file); };
     say(init, report(connect_for_program(connect, help)));
   });
-  if (!helped) answer(request->id, -EAGAIN);
-  return Verdict::kGoOn;
+  if (!helped) listener_.answer(request.id, EAGAIN);
 }
 
 void Supervisor::deny(const seccomp_data& call, std::uint64_t notification,
                       std::optional<std::uint16_t> rule) {
   surroundings_.ledger.record(denied_call(call, rule));
-  answer(notification, -EPERM);
-}
-
-void Supervisor::answer(std::uint64_t notification, int error, std::uint32_t flags) {
-  std::vector<std::uint64_t> buffer(response_size_ / sizeof(std::uint64_t) + 1);
-  auto* response = reinterpret_cast<seccomp_notif_resp*>(buffer.data());
-  response->id = notification;
-  response->error = error;
-  response->flags = flags;
-  // ENOENT: the thread was killed meanwhile.
-  (void)::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_SEND, response);
-}
-
-bool Supervisor::still_asked(std::uint64_t notification) const {
-  return ::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_ID_VALID, &notification) == 0;
+  listener_.answer(notification, EPERM);
 }
 
 template <typename Work>
@@ -229,7 +201,7 @@ void Supervisor::hear_helper(std::uint64_t number) {
 
 void Supervisor::end(std::map<std::uint64_t, Helper>::iterator helper, int error, bool found) {
   if (helper->second.answers_program) {
-    answer(helper->second.for_whom, -error);
+    listener_.answer(helper->second.for_whom, error);
   } else {
     Note here;
     here.kind = Kind::kSocketHere;
@@ -296,7 +268,8 @@ void Supervisor::hear(const Note& note) {
 void Supervisor::tidy() {
   for (const auto& [number, helper] : helpers_) {
     // Its end of the socket tells the rest.
-    if (helper.answers_program && !still_asked(helper.for_whom)) ::kill(helper.pid, SIGKILL);
+    if (helper.answers_program && !listener_.still_asked(helper.for_whom))
+      ::kill(helper.pid, SIGKILL);
   }
 }
 

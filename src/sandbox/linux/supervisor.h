@@ -15,7 +15,9 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "sandbox/linux/ledger.h"
+#include "sandbox/linux/listener.h"
 #include "sandbox/linux/messages.h"
+#include "sandbox/linux/observer.h"
 #include "sandbox/linux/unix_sockets.h"
 #include "sandbox/linux/usage_watch.h"
 
@@ -34,6 +36,8 @@ std::uint64_t reserved_by(const seccomp_data& call);
 //  - `fallocate` is counted and goes on. The kernel's warning about letting calls go on is about
 //    decisions on memory that changes meanwhile: here all arguments are registers, which the kernel
 //    copied, and the call is allowed whatever they are.
+//  - What is only observed goes on, unless the sandbox denies it: then the program has the answer
+//    from here, and the ledger knows (observer.h).
 //  - Everything else is denied with EPERM and goes to the ledger.
 //
 // When init is gone, so is the program; while init is busy, the program's call waits. A program
@@ -44,6 +48,7 @@ class Supervisor {
   struct Surroundings {
     LedgerWriter& ledger;
     UsageWatch& watch;
+    Observer observer;
     std::vector<std::uint64_t> private_devices;
     std::function<void(const Note&)> tell_server;
     std::string_view refusals;  // of the policy (syscall_gate.h); outlives the supervisor
@@ -68,24 +73,21 @@ class Supervisor {
     std::uint64_t own_question = 0;  // that the server has not answered yet
   };
 
-  Supervisor(OwnedFd listener, OwnedFd ready, Surroundings surroundings);
+  Supervisor(Listener listener, OwnedFd ready, Surroundings surroundings);
   Verdict hear_listener();
   void hear_helper(std::uint64_t number);
   void ask_server(Helper& helper, const SocketFile& file);
   bool may_ask();
-  void answer(std::uint64_t notification, int error, std::uint32_t flags = 0);
+  void start_connect(const seccomp_notif& request);
   void deny(const seccomp_data& call, std::uint64_t notification,
             std::optional<std::uint16_t> rule);
   void end(std::map<std::uint64_t, Helper>::iterator helper, int error, bool found);
-  bool still_asked(std::uint64_t notification) const;
   template <typename Work>
   bool start_helper(Helper helper, Work work);
 
-  OwnedFd listener_;
+  Listener listener_;
   OwnedFd ready_;  // epoll of the listener and all helpers
   Surroundings surroundings_;
-  std::size_t request_size_ = 0;  // as this kernel has them, which may be more than we know
-  std::size_t response_size_ = 0;
   std::map<std::uint64_t, Helper> helpers_;
   std::uint64_t next_number_ = 1;
   TimePoint questions_since_{};

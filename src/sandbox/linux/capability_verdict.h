@@ -1,0 +1,13 @@
+#pragma once
+
+#include <linux/seccomp.h>
+
+#include "sandbox/linux/call_verdict.h"
+#include "sandbox/linux/listener.h"
+
+namespace mayfly::sandbox {
+
+// Whether the sandbox denies an observed call of Subject::kCapability. Never blocks.
+CallVerdict capability_verdict(const Listener& listener, const seccomp_notif& request);
+
+}  // namespace mayfly::sandbox

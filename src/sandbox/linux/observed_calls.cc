@@ -1,0 +1,120 @@
+#include "sandbox/linux/observed_calls.h"
+
+#include <fcntl.h>
+#include <seccomp.h>
+
+#include <algorithm>
+#include <map>
+#include <string_view>
+
+namespace mayfly::sandbox {
+namespace {
+
+constexpr std::uint64_t kAll32 = 0xffffffff;
+constexpr std::uint64_t kAll64 = ~0ULL;
+// With none of these bits an open(2) changes nothing. O_TMPFILE is more than O_DIRECTORY.
+constexpr std::uint64_t kChanges =
+    O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY);
+
+const UnnoticedRows kNever = {{}};
+const UnnoticedRows kAlways = {};
+
+// An open for reading is of interest at level `all`; one that only makes a handle never is.
+UnnoticedRows not_changing(unsigned flags) { return {{{flags, kChanges, 0}}}; }
+UnnoticedRows only_a_handle(unsigned flags) { return {{{flags, O_PATH, O_PATH}}}; }
+
+std::vector<ObservedCall> make_calls() {
+  std::vector<ObservedCall> calls = {
+      {"open", Subject::kPath, not_changing(1), only_a_handle(1)},
+      {"openat", Subject::kPath, not_changing(2), only_a_handle(2)},
+      {"chdir", Subject::kPath, kNever, kAlways},
+      // Without an address it goes where the socket is connected to.
+      {"sendto", Subject::kNetwork, {{{4, kAll64, 0}}}, {{{4, kAll64, 0}}}},
+      {"bind", Subject::kNetwork, kAlways, kAlways},
+      {"execve", Subject::kPath, {{{3, kAll64, kUnnoticedExec}}}, {{{3, kAll64, kUnnoticedExec}}}},
+  };
+  for (const char* name :
+       {"creat",     "mkdir",     "mkdirat",     "mknod",        "mknodat",      "rmdir",
+        "unlink",    "unlinkat",  "rename",      "renameat",     "renameat2",    "link",
+        "linkat",    "symlink",   "symlinkat",   "truncate",     "chmod",        "fchmod",
+        "fchmodat",  "utime",     "utimes",      "futimesat",    "utimensat",    "setxattr",
+        "lsetxattr", "fsetxattr", "removexattr", "lremovexattr", "fremovexattr", "execveat"}) {
+    calls.push_back({name, Subject::kPath, kAlways, kAlways});
+  }
+  for (const char* name : {"chown", "lchown", "fchown", "fchownat"}) {
+    calls.push_back({name, Subject::kCapability, kAlways, kAlways});
+  }
+  return calls;
+}
+
+bool holds(const ArgumentRule& rule, const seccomp_data& call) {
+  const std::uint64_t value =
+      rule.mask > kAll32 ? call.args[rule.argument] : call.args[rule.argument] & kAll32;
+  return (value & rule.mask) == rule.value;
+}
+
+bool one_holds(const std::vector<std::vector<ArgumentRule>>& rows, const seccomp_data& call) {
+  return std::any_of(rows.begin(), rows.end(), [&call](const auto& row) {
+    return std::all_of(row.begin(), row.end(),
+                       [&call](const ArgumentRule& rule) { return holds(rule, call); });
+  });
+}
+
+using Rows = std::vector<std::vector<ArgumentRule>>;
+
+// Of the observed calls alone.
+std::map<int, Rows> rows_by_number(Namespaces namespaces) {
+  std::map<std::string_view, Rows> by_name;
+  for (const SyscallGroup& group : allowed_groups()) {
+    for (const AllowedCall& call : group.calls) by_name[call.name].push_back(call.rules);
+  }
+  if (namespaces == Namespaces::kHosts) {
+    for (const NarrowedCall& call : narrowed_calls()) by_name[call.name] = call.rows;
+  }
+  std::map<int, Rows> by_number;
+  for (const ObservedCall& call : observed_calls()) {
+    const int number = seccomp_syscall_resolve_name(call.name);
+    if (number >= 0) by_number[number] = by_name[call.name];
+  }
+  return by_number;
+}
+
+}  // namespace
+
+const std::vector<ObservedCall>& observed_calls() {
+  static const std::vector<ObservedCall> calls = make_calls();
+  return calls;
+}
+
+const UnnoticedRows* unnoticed_rows(const char* name, ObserveLevel level) {
+  if (level == ObserveLevel::kOff) return nullptr;
+  for (const ObservedCall& call : observed_calls()) {
+    if (std::string_view(call.name) != name) continue;
+    const UnnoticedRows& rows = level == ObserveLevel::kAll ? call.at_all : call.at_writes;
+    const bool never = rows.size() == 1 && rows.front().empty();
+    return never ? nullptr : &rows;
+  }
+  return nullptr;
+}
+
+const ObservedCall* observed_call(int number) {
+  static const std::map<int, const ObservedCall*> by_number = [] {
+    std::map<int, const ObservedCall*> calls;
+    for (const ObservedCall& call : observed_calls()) {
+      calls.emplace(seccomp_syscall_resolve_name(call.name), &call);
+    }
+    return calls;
+  }();
+  const auto found = by_number.find(number);
+  return number < 0 || found == by_number.end() ? nullptr : found->second;
+}
+
+bool tables_allow(const seccomp_data& call, Namespaces namespaces) {
+  static const std::map<int, Rows> own = rows_by_number(Namespaces::kOwn);
+  static const std::map<int, Rows> hosts = rows_by_number(Namespaces::kHosts);
+  const auto& rows = namespaces == Namespaces::kHosts ? hosts : own;
+  const auto found = rows.find(call.nr);
+  return found != rows.end() && one_holds(found->second, call);
+}
+
+}  // namespace mayfly::sandbox

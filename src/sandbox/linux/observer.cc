@@ -1,0 +1,44 @@
+#include "sandbox/linux/observer.h"
+
+#include <utility>
+
+#include "sandbox/linux/capability_verdict.h"
+#include "sandbox/linux/network_verdict.h"
+#include "sandbox/linux/observed_calls.h"
+
+namespace mayfly::sandbox {
+
+Observer::Observer(const RootPlan& root, std::vector<std::uint64_t> own_devices)
+    : tier_(root.tier),
+      level_(root.observe),
+      paths_({root.tier, root.observe, std::move(own_devices), root.landlock}) {}
+
+bool Observer::observes(const seccomp_data& call) const {
+  const ObservedCall* observed = level_ == ObserveLevel::kOff ? nullptr : observed_call(call.nr);
+  const auto namespaces = tier_ == Tier::kFull ? Namespaces::kOwn : Namespaces::kHosts;
+  return observed != nullptr && tables_allow(call, namespaces);
+}
+
+void Observer::serve(const Listener& listener, const seccomp_notif& request,
+                     LedgerWriter& ledger) const {
+  const CallVerdict verdict = look(listener, request);
+  if (verdict.finding.has_value()) ledger.record(*verdict.finding);
+  if (verdict.error != 0) return listener.answer(request.id, verdict.error);
+  listener.answer(request.id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+}
+
+CallVerdict Observer::look(const Listener& listener, const seccomp_notif& request) const {
+  const ObservedCall* call = observed_call(request.data.nr);
+  if (call == nullptr) return {};
+  switch (call->subject) {
+    case Subject::kPath:
+      return paths_.look(listener, request);
+    case Subject::kNetwork:
+      return network_verdict(listener, request);
+    case Subject::kCapability:
+      return capability_verdict(listener, request);
+  }
+  return {};
+}
+
+}  // namespace mayfly::sandbox
