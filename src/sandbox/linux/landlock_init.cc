@@ -24,6 +24,7 @@
 #include "sandbox/linux/descendants.h"
 #include "sandbox/linux/family_tally.h"
 #include "sandbox/linux/file_attributes.h"
+#include "sandbox/linux/foreign_call.h"
 #include "sandbox/linux/ledger.h"
 #include "sandbox/linux/listener.h"
 #include "sandbox/linux/messages.h"
@@ -363,6 +364,7 @@ class Keeper {
     const seccomp_notif* request = listener_.receive();
     if (request == nullptr) return;
     const seccomp_data& call = request->data;
+    if (is_foreign(call)) return refuse_foreign_call(listener_, *request, *started_.ledger);
     // A profile's rules about system calls are for programs: a task is ours.
     if (started_.task == nullptr) {
       if (const auto rule = refused_by(refusals_, call)) return deny(*request, rule);
@@ -385,8 +387,8 @@ class Keeper {
   }
 
   void deny(const seccomp_notif& request, std::optional<std::uint16_t> rule) {
+    started_.ledger->record(denied_request(listener_, request, rule));
     listener_.answer(request.id, EPERM);
-    started_.ledger->record(denied_call(request.data, rule));
   }
 
   const std::string& refusals_;
