@@ -45,8 +45,7 @@ void end_process_of(const Listener& listener, const seccomp_notif& request) {
   const std::string status = status_of(request.pid);
   const auto process = value_of(status, "\nTgid:", 10);
   if (!process.has_value()) return;
-  const OwnedFd pidfd(
-      static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(*process), 0)));
+  const OwnedFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(*process), 0)));
   // From here on it is that process, whatever becomes of its number.
   if (!pidfd.valid() || !listener.still_asked(request.id)) return;
   (void)sys::pidfd_send_signal(pidfd.get(), dies_of_sigsys(status) ? SIGSYS : SIGKILL);

@@ -123,8 +123,7 @@ std::string socket_text(const seccomp_data& data) {
   if (family == AF_NETLINK) {
     add(text, ", ", value_text(netlink_families(), protocol));
   } else if (protocol != 0) {
-    add(text, ", ",
-        value_text(internet ? internet_protocols() : ArgumentNames(), protocol));
+    add(text, ", ", value_text(internet ? internet_protocols() : ArgumentNames(), protocol));
   }
   return text;
 }
@@ -157,10 +156,10 @@ std::string arguments(const seccomp_data& data, const TextAt& text_at) {
   switch (data.nr) {
     case SYS_clone:
       // The lowest byte is a signal; threads and the like are allowed.
-      return flags_text(namespace_flags(),
-                        data.args[0] & (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS |
-                                        CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
-                                        CLONE_NEWNET));
+      return flags_text(
+          namespace_flags(),
+          data.args[0] & (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
+                          CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET));
     case SYS_socket:
     case SYS_socketpair:
       return socket_text(data);
@@ -271,10 +270,10 @@ Finding denied_request(const Listener& listener, const seccomp_notif& request,
 
 const char* capability_for(std::string_view operation) {
   static const std::vector<Needed> all = {
-      {"CAP_SYS_ADMIN",
-       {"mount", "umount2", "pivot_root", "fsopen", "fspick", "fsmount", "fsconfig", "move_mount",
-        "open_tree", "mount_setattr", "setns", "unshare", "sethostname", "setdomainname", "swapon",
-        "swapoff", "quotactl", "quotactl_fd", "fanotify_init", "lookup_dcookie"}},
+      {"CAP_SYS_ADMIN", {"mount",   "umount2",  "pivot_root",  "fsopen",        "fspick",
+                         "fsmount", "fsconfig", "move_mount",  "open_tree",     "mount_setattr",
+                         "setns",   "unshare",  "sethostname", "setdomainname", "swapon",
+                         "swapoff", "quotactl", "quotactl_fd", "fanotify_init", "lookup_dcookie"}},
       {"CAP_SYS_CHROOT", {"chroot"}},
       {"CAP_SYS_TIME", {"settimeofday", "clock_settime", "stime"}},
       {"CAP_SYS_MODULE", {"init_module", "finit_module", "delete_module", "create_module"}},
