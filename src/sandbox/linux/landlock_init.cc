@@ -30,6 +30,7 @@
 #include "sandbox/linux/messages.h"
 #include "sandbox/linux/observer.h"
 #include "sandbox/linux/payload.h"
+#include "sandbox/linux/resource_violations.h"
 #include "sandbox/linux/stages.h"
 #include "sandbox/linux/supervisor.h"
 #include "sandbox/linux/syscall_gate.h"
@@ -311,6 +312,10 @@ class Keeper {
       int status = 0;
       const pid_t pid = ::waitpid(-1, &status, WNOHANG | __WALL);
       if (pid <= 0) return;
+      const auto limit = WIFSIGNALED(status)
+                             ? signal_of_limit(WTERMSIG(status), started_.call.limits)
+                             : std::nullopt;
+      if (limit.has_value()) started_.ledger->record(*limit);
       if (pid == started_.program.pid) end_with(status);
     }
   }
