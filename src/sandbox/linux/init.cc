@@ -28,10 +28,12 @@
 #include "sandbox/linux/loopback_sockets.h"
 #include "sandbox/linux/messages.h"
 #include "sandbox/linux/payload.h"
+#include "sandbox/linux/resource_violations.h"
 #include "sandbox/linux/stages.h"
 #include "sandbox/linux/supervisor.h"
 #include "sandbox/linux/terminal.h"
 #include "sandbox/linux/usage_watch.h"
+#include "sandbox/policy.h"
 
 namespace mayfly::sandbox {
 namespace {
@@ -176,13 +178,16 @@ Result<Started> set_up(const RootPlan& root, InitInputs& inputs, Stages& stages)
   return started;
 }
 
-// Reaps everything that ended. True once `program` did, with its status.
-bool reap(pid_t program, int& status) {
+// Reaps everything that ended, and tells the ledger of limits that it died of. True once `program`
+// did, with its status.
+bool reap(pid_t program, const Limits& limits, LedgerWriter& ledger, int& status) {
   bool ended = false;
   while (true) {
     int one = 0;
     const pid_t pid = ::waitpid(-1, &one, WNOHANG | __WALL);
     if (pid <= 0) return ended;
+    const auto limit = WIFSIGNALED(one) ? signal_of_limit(WTERMSIG(one), limits) : std::nullopt;
+    if (limit.has_value()) ledger.record(*limit);
     if (pid != program) continue;
     ended = true;
     status = one;
@@ -225,6 +230,8 @@ class Watchman {
         program_(started.program.pid),
         is_task_(started.task != nullptr),
         signals_(signals),
+        limits_(started.call.limits),
+        ledger_(*started.ledger),
         watch_(started.call, started.temporary, *started.ledger),
         supervisor_(make_supervisor(started)) {}
 
@@ -263,13 +270,26 @@ class Watchman {
     (void)!::read(signals_, &info, sizeof info);
     Note ended;
     ended.kind = Kind::kExited;
-    if (!reap(program_, ended.wait_status)) return;
+    if (!reap(program_, limits_, ledger_, ended.wait_status)) return;
     (void)supervisor_.serve();  // what was denied last
     if (watch_.ever_sampled()) (void)watch_.sample();
+    watch_.look_for_full();
+    tell_of_full_scratch();
     // A task's are its own affair: no caller could have meant to find them again.
     ended.left_files_in_tmp = !is_task_ && left_files_in_tmp(root_);
     tell(inputs_, ended);
     ::_exit(0);
+  }
+
+  // It outlives the call and may have been full before; whoever writes there is told why it fails.
+  void tell_of_full_scratch() {
+    TemporaryDirectory scratch;
+    auto opened = sys::open(kScratchPath, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+    if (!opened) return;
+    scratch.directory = std::move(*opened);
+    scratch.path = kScratchPath;
+    const auto full = look_for_room(scratch);
+    if (full.has_value()) ledger_.record(full_directory(*full));
   }
 
   void hear_server() {
@@ -325,6 +345,8 @@ class Watchman {
   const pid_t program_;
   const bool is_task_;
   const int signals_;
+  const Limits& limits_;
+  LedgerWriter& ledger_;
   UsageWatch watch_;
   Supervisor supervisor_;
 };

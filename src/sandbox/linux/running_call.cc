@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "base/sys.h"
 #include "base/text.h"
+#include "sandbox/linux/resource_violations.h"
 #include "sandbox/linux/syscall_gate.h"
 #include "sandbox/syscall_names.h"
 
@@ -333,8 +335,13 @@ Report RunningCall::whole_report() const {
   report.out = streams[0];
   report.err = streams[1];
   const LedgerContent seen = ledger.has_value() ? ledger->read() : LedgerContent();
+  std::vector<Violation> resources;  // told last
   for (const Finding& finding : seen.findings) {
-    report.violations.push_back(violation_of(finding, *policy));
+    if (finding.kind == ViolationKind::kResource) {
+      resources.push_back(resource_violation(finding, policy->profile));
+    } else {
+      report.violations.push_back(violation_of(finding, *policy));
+    }
   }
   report.violations.insert(report.violations.end(), violations.begin(), violations.end());
   // Kinds that found no place are told by the total alone, unless nothing is to be told.
@@ -357,6 +364,7 @@ Report RunningCall::whole_report() const {
   if (failure.has_value() && (!killed_for.has_value() || !started)) {
     report.ended_by = killed_for.value_or(EndedBy::kSetup);
     report.setup_error = failure;
+    report.violations.insert(report.violations.end(), resources.begin(), resources.end());
     return report;
   }
   if (tier == Tier::kFull) {
@@ -388,9 +396,15 @@ Report RunningCall::whole_report() const {
   if (killed_for.has_value()) report.ended_by = *killed_for;
   add_limits(report);
   if (cgroup_usage.has_value() && cgroup_usage->refused_forks > 0) {
-    report.violations.push_back(refused_forks());
+    resources.push_back(refused_forks());
     report.violations_total += cgroup_usage->refused_forks;
   }
+  for (Violation& each : resource_violations(report, limits, cgroup_usage, resources)) {
+    report.violations_total += each.count;
+    resources.push_back(std::move(each));
+  }
+  report.violations.insert(report.violations.end(), std::make_move_iterator(resources.begin()),
+                           std::make_move_iterator(resources.end()));
   return report;
 }
 

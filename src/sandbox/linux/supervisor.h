@@ -79,8 +79,7 @@ class Supervisor {
   void ask_server(Helper& helper, const SocketFile& file);
   bool may_ask();
   void start_connect(const seccomp_notif& request);
-  void deny(const seccomp_data& call, std::uint64_t notification,
-            std::optional<std::uint16_t> rule);
+  void deny(const seccomp_notif& request, std::optional<std::uint16_t> rule);
   void end(std::map<std::uint64_t, Helper>::iterator helper, int error, bool found);
   template <typename Work>
   bool start_helper(Helper helper, Work work);
