@@ -94,7 +94,11 @@ std::optional<int> connect_at_once(const InternetCall& call) {
   return error;
 }
 
-int finish_connect(const InternetCall& call) { return connect_now(call); }
+int finish_connect(const InternetCall& call) {
+  const int error = connect_now(call);
+  // The program asked once: that it has asked before, it does not expect to hear.
+  return error == EALREADY ? EINPROGRESS : error;
+}
 
 std::optional<Finding> denied_connect(const InternetCall& call, int error) {
   // Of EACCES and EPERM none is the namespace's: it has no packet filter.
