@@ -27,6 +27,7 @@
 #include "sandbox/linux/ledger.h"
 #include "sandbox/linux/loopback_sockets.h"
 #include "sandbox/linux/messages.h"
+#include "sandbox/linux/name_sink.h"
 #include "sandbox/linux/payload.h"
 #include "sandbox/linux/resource_violations.h"
 #include "sandbox/linux/stages.h"
@@ -78,15 +79,17 @@ Result<CallPlan> read_plan(const InitInputs& inputs) {
   return plan;
 }
 
-Status raise_loopback() {
-  const OwnedFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+// The socket that the interface is raised with becomes the one that hears questions for names.
+Result<OwnedFd> raise_loopback() {
+  OwnedFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   struct ifreq request {};
   std::strcpy(request.ifr_name, "lo");
   request.ifr_flags = IFF_UP | IFF_RUNNING;
   if (!socket.valid() || ::ioctl(socket.get(), SIOCSIFFLAGS, &request) < 0) {
     return fail(system_error("ioctl SIOCSIFFLAGS lo", errno));
   }
-  return {};
+  TRY(hear_names(socket));
+  return socket;
 }
 
 Status set_limits(const Limits& limits) {
@@ -126,6 +129,7 @@ struct Started {
   std::optional<LedgerWriter> ledger;
   std::vector<TemporaryDirectory> temporary;
   OpenTerminal terminal;
+  OwnedFd names;                   // where programs ask for host names (name_sink.h)
   std::vector<OwnedFd> listeners;  // of published ports, for the server
   StartedProgram program;
 };
@@ -155,7 +159,7 @@ Result<Started> set_up(const RootPlan& root, InitInputs& inputs, Stages& stages)
   // After the clone: only now it is in the group that is to be the root of its view.
   TRY(stages.run("cgroup namespace", [] { return sys::unshare(CLONE_NEWCGROUP); }));
   TRY(stages.run("hostname", [&] { return sys::sethostname(root.identity.hostname); }));
-  TRY(stages.run("loopback", [] { return raise_loopback(); }));
+  started.names = TRY(stages.run("loopback", [] { return raise_loopback(); }));
   if (!started.call.relayed_ports.empty()) {
     started.listeners = TRY(stages.run(
         "published ports", [&] { return listen_on_loopback(started.call.relayed_ports); }));
@@ -233,13 +237,19 @@ class Watchman {
         limits_(started.call.limits),
         ledger_(*started.ledger),
         watch_(started.call, started.temporary, *started.ledger),
+        names_(std::move(started.names), *started.ledger),
         supervisor_(make_supervisor(started)) {}
 
   [[noreturn]] void serve_until_end() {
     while (true) {
-      struct pollfd events[3] = {
-          {inputs_.channel.get(), POLLIN, 0}, {signals_, POLLIN, 0}, {supervisor_.fd(), POLLIN, 0}};
-      if (::poll(events, 3, watch_.next_sample_ms()) < 0 && errno != EINTR) ::_exit(1);
+      struct pollfd events[] = {{inputs_.channel.get(), POLLIN, 0},
+                                {signals_, POLLIN, 0},
+                                {supervisor_.fd(), POLLIN, 0},
+                                {names_.fd(), POLLIN, 0}};
+      if (::poll(events, std::size(events), watch_.next_sample_ms()) < 0 && errno != EINTR) {
+        ::_exit(1);
+      }
+      if (events[3].revents != 0) names_.serve();
       if (events[2].revents != 0 && supervisor_.serve() == Supervisor::Verdict::kOverDisk) {
         end_for(Kind::kOverDisk);
       }
@@ -272,6 +282,7 @@ class Watchman {
     ended.kind = Kind::kExited;
     if (!reap(program_, limits_, ledger_, ended.wait_status)) return;
     (void)supervisor_.serve();  // what was denied last
+    names_.serve();
     if (watch_.ever_sampled()) (void)watch_.sample();
     watch_.look_for_full();
     tell_of_full_scratch();
@@ -348,6 +359,7 @@ class Watchman {
   const Limits& limits_;
   LedgerWriter& ledger_;
   UsageWatch watch_;
+  NameSink names_;
   Supervisor supervisor_;
 };
 

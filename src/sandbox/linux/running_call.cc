@@ -53,7 +53,7 @@ Violation violation_of(const Finding& finding, const Policy& policy) {
   violation.kind = finding.kind;
   violation.operation = text::one_line(finding.operation);
   violation.target = text::one_line(finding.target);
-  const char* name = ::strerrorname_np(finding.error);
+  const char* name = finding.error == 0 ? nullptr : ::strerrorname_np(finding.error);
   violation.errno_name = name != nullptr ? name : "";
   violation.count = finding.count;
   switch (finding.rule) {

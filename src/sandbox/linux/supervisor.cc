@@ -142,7 +142,25 @@ Supervisor::Verdict Supervisor::hear_listener() {
   return Verdict::kGoOn;
 }
 
+void Supervisor::connect_internet(std::uint64_t notification, const InternetCall& call) {
+  const std::optional<int> error = connect_at_once(call);
+  if (error.has_value()) {
+    if (const auto denied = denied_connect(call, *error)) surroundings_.ledger.record(*denied);
+    return listener_.answer(notification, *error);
+  }
+  Helper helper;
+  helper.answers_program = true;
+  helper.for_whom = notification;
+  const bool helped = start_helper(std::move(helper), [&call](const OwnedFd& init) {
+    say(init, report({finish_connect(call), {}}));
+  });
+  if (!helped) listener_.answer(notification, EAGAIN);
+}
+
 void Supervisor::start_connect(const seccomp_notif& request) {
+  if (const auto call = copy_internet_call(listener_, request)) {
+    return connect_internet(request.id, *call);
+  }
   const seccomp_data& call = request.data;
   ConnectRequest connect;
   connect.thread = static_cast<pid_t>(request.pid);
