@@ -79,6 +79,17 @@ Status make_blanks() {
   return {};
 }
 
+Result<Blanks> find_blanks() {
+  Blanks blanks;
+  const struct stat hidden = TRY(sys::stat(blank(CoverKind::kHide, true)));
+  blanks.device = hidden.st_dev;
+  blanks.hidden_directory = hidden.st_ino;
+  blanks.hidden_file = TRY(sys::stat(blank(CoverKind::kHide, false))).st_ino;
+  blanks.denied_directory = TRY(sys::stat(blank(CoverKind::kDeny, true))).st_ino;
+  blanks.denied_file = TRY(sys::stat(blank(CoverKind::kDeny, false))).st_ino;
+  return blanks;
+}
+
 Status cover(const std::string& path, CoverKind kind) {
   const OwnedFd found = TRY(find_and_pin(path));
   if (!found.valid()) return {};

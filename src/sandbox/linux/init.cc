@@ -24,10 +24,12 @@
 #include "base/sys.h"
 #include "base/text.h"
 #include "sandbox/linux/call_mounts.h"
+#include "sandbox/linux/covers.h"
 #include "sandbox/linux/ledger.h"
 #include "sandbox/linux/loopback_sockets.h"
 #include "sandbox/linux/messages.h"
 #include "sandbox/linux/name_sink.h"
+#include "sandbox/linux/path_surroundings.h"
 #include "sandbox/linux/payload.h"
 #include "sandbox/linux/resource_violations.h"
 #include "sandbox/linux/stages.h"
@@ -128,6 +130,7 @@ struct Started {
   CallPlan call;
   std::optional<LedgerWriter> ledger;
   std::vector<TemporaryDirectory> temporary;
+  PathSurroundings paths;
   OpenTerminal terminal;
   OwnedFd names;                   // where programs ask for host names (name_sink.h)
   std::vector<OwnedFd> listeners;  // of published ports, for the server
@@ -144,6 +147,12 @@ Status open_ledger(InitInputs& inputs, Started& started) {
   started.ledger.emplace(TRY(LedgerWriter::map(inputs.ledger)));
   inputs.ledger.reset();
   return {};
+}
+
+std::vector<std::uint64_t> devices_of(const std::vector<TemporaryDirectory>& directories) {
+  std::vector<std::uint64_t> devices;
+  for (const TemporaryDirectory& one : directories) devices.push_back(one.device);
+  return devices;
 }
 
 // The whole of setting up, in order. Mounts need the capabilities of the outer user namespace, so
@@ -165,9 +174,11 @@ Result<Started> set_up(const RootPlan& root, InitInputs& inputs, Stages& stages)
         "published ports", [&] { return listen_on_loopback(started.call.relayed_ports); }));
   }
   TRY(stages.run("mounts", [&] { return mount_call(root, started.call.limits); }));
+  const Blanks blanks = TRY(stages.run("covers", [] { return find_blanks(); }));
   TRY(stages.run("pivot", [] { return enter_tree(); }));
   started.temporary =
       TRY(stages.run("temporary directories", [&] { return temporary_directories(root); }));
+  started.paths = surroundings_in_tree(root, devices_of(started.temporary), blanks);
   if (started.call.terminal.has_value()) {
     TRY(stages.run("terminal", [&] { return open_own_terminal(inputs, started); }));
   }
@@ -263,12 +274,10 @@ class Watchman {
 
  private:
   Supervisor make_supervisor(Started& started) {
-    std::vector<std::uint64_t> devices;
-    for (const TemporaryDirectory& one : started.temporary) devices.push_back(one.device);
-    Observer observer(root_, devices);
+    Observer observer(root_, std::move(started.paths));
     auto made = Supervisor::start(
         std::move(started.program.listener),
-        {*started.ledger, watch_, std::move(observer), std::move(devices),
+        {*started.ledger, watch_, std::move(observer), devices_of(started.temporary),
          [this](const Note& note) { tell_if_heard(inputs_, note); }, root_.refusals});
     // Without it the program's calls would wait for ever.
     if (!made) ::_exit(1);

@@ -30,6 +30,7 @@
 #include "sandbox/linux/messages.h"
 #include "sandbox/linux/observer.h"
 #include "sandbox/linux/payload.h"
+#include "sandbox/linux/program_path.h"
 #include "sandbox/linux/resource_violations.h"
 #include "sandbox/linux/stages.h"
 #include "sandbox/linux/supervisor.h"
@@ -48,6 +49,7 @@ struct Started {
   const Task* task = nullptr;  // instead of a program
   std::optional<LedgerWriter> ledger;
   OpenTerminal terminal;
+  std::string terminal_path;  // of its slave
   StartedProgram program;
   int landlock_abi = 0;
   std::vector<std::string> writable;  // host paths
@@ -81,6 +83,7 @@ Result<Ruleset> rules_of(const RootPlan& root, Started& started) {
   Ruleset ruleset = TRY(make_ruleset(rules, Tier::kLandlock));
   if (!started.terminal.slave.valid() || !ruleset.fd.valid()) return ruleset;
   // By its name too, and no other terminal of the host's.
+  started.terminal_path = path_of(started.terminal.slave);
   const std::uint64_t access = landlock_access(Reach::kDevice, false, ruleset.abi);
   if (add_landlock_rule(ruleset.fd.get(), started.terminal.slave.get(), access) < 0) {
     return fail(system_error("landlock_add_rule of the terminal", errno));
@@ -240,6 +243,20 @@ bool is_routine(const seccomp_data& call) {
   return call.nr == SYS_socket && call.args[0] == AF_UNIX;
 }
 
+// What the program's ruleset is made of: of rules_of(), and of its own process (payload.cc).
+PathSurroundings surroundings(const RootPlan& root, const Started& started) {
+  PathSurroundings around;
+  around.tier = root.tier;
+  around.level = root.observe;
+  around.landlock = landlock_rules(root, started.task);
+  around.landlock.push_back({started.call.private_directory, Reach::kWrite});
+  around.landlock.push_back({"/proc/" + std::to_string(started.program.pid), Reach::kRead});
+  if (!started.terminal_path.empty()) {
+    around.landlock.push_back({started.terminal_path, Reach::kDevice});
+  }
+  return around;
+}
+
 class Keeper {
  public:
   Keeper(const RootPlan& root, InitInputs& inputs, Started& started)
@@ -247,7 +264,7 @@ class Keeper {
         inputs_(inputs),
         started_(started),
         listener_(open_listener(started.program.listener)),
-        observer_(root, {}),
+        observer_(root, surroundings(root, started)),
         attributes_(started.writable) {
     sigset_t children;
     sigemptyset(&children);

@@ -8,10 +8,8 @@
 
 namespace mayfly::sandbox {
 
-Observer::Observer(const RootPlan& root, std::vector<std::uint64_t> own_devices)
-    : tier_(root.tier),
-      level_(root.observe),
-      paths_({root.tier, root.observe, std::move(own_devices), root.landlock}) {}
+Observer::Observer(const RootPlan& root, PathSurroundings paths)
+    : tier_(root.tier), level_(root.observe), paths_(std::move(paths)) {}
 
 bool Observer::observes(const seccomp_data& call) const {
   const ObservedCall* observed = level_ == ObserveLevel::kOff ? nullptr : observed_call(call.nr);

@@ -16,8 +16,7 @@ namespace mayfly::sandbox {
 // reported that did not happen.
 class Observer {
  public:
-  // `own_devices`: as PathSurroundings has them.
-  Observer(const RootPlan& root, std::vector<std::uint64_t> own_devices);
+  Observer(const RootPlan& root, PathSurroundings paths);
 
   // Whether it knows of this call: the tables allow it, and a listener got it only to be observed.
   bool observes(const seccomp_data& call) const;

@@ -1,7 +1,48 @@
 #include "sandbox/linux/path_verdict.h"
 
-namespace mayfly::sandbox {
+#include <fcntl.h>
+#include <sys/stat.h>
 
-CallVerdict PathVerdicts::look(const Listener&, const seccomp_notif&) const { return {}; }
+#include <cstdio>
+#include <optional>
+#include <utility>
+
+#include "sandbox/linux/path_call.h"
+#include "sandbox/linux/program_memory.h"
+#include "sandbox/linux/tree_verdict.h"
+
+namespace mayfly::sandbox {
+namespace {
+
+// Whether the paths of a thread begin where those of this process do.
+bool has_our_root(pid_t thread) {
+  char root[40];
+  std::snprintf(root, sizeof root, "/proc/%d/root", thread);
+  struct statx theirs {};
+  struct statx ours {};
+  constexpr unsigned kWanted = STATX_INO | STATX_MNT_ID;
+  return ::statx(AT_FDCWD, root, 0, kWanted, &theirs) == 0 &&
+         ::statx(AT_FDCWD, "/", 0, kWanted, &ours) == 0 && theirs.stx_ino == ours.stx_ino &&
+         theirs.stx_mnt_id == ours.stx_mnt_id;
+}
+
+}  // namespace
+
+PathVerdicts::PathVerdicts(PathSurroundings surroundings)
+    : surroundings_(std::move(surroundings)), host_rules_(surroundings_.landlock) {}
+
+CallVerdict PathVerdicts::look(const Listener& listener, const seccomp_notif& request) const {
+  const auto thread = static_cast<pid_t>(request.pid);
+  if (surroundings_.may_change_root && !has_our_root(thread)) return {};
+  PathBuffers buffers;
+  const auto call = understand(request.data, ProgramMemory(thread), buffers);
+  if (!call.has_value()) return {};
+  CallVerdict verdict = surroundings_.tier == Tier::kFull
+                            ? tree_verdict(surroundings_, *call, thread)
+                            : outside_verdict(host_rules_, *call, thread);
+  // What was read may have been another's, if the thread is gone. Then nobody waits for an answer.
+  const bool says_something = verdict.error != 0 || verdict.finding.has_value();
+  return says_something && !listener.still_asked(request.id) ? CallVerdict{} : verdict;
+}
 
 }  // namespace mayfly::sandbox

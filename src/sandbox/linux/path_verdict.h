@@ -2,37 +2,27 @@
 
 #include <linux/seccomp.h>
 
-#include <cstdint>
-#include <string>
-#include <vector>
-
 #include "sandbox/linux/call_verdict.h"
-#include "sandbox/linux/landlock.h"
 #include "sandbox/linux/listener.h"
-#include "sandbox/observation.h"
-#include "sandbox/profile.h"
+#include "sandbox/linux/outside_verdict.h"
+#include "sandbox/linux/path_surroundings.h"
 
 namespace mayfly::sandbox {
 
-// Where the paths of a sandbox lead, for verdicts about them. Init sees the program's own tree: no
-// program can change its root or its mounts.
-struct PathSurroundings {
-  Tier tier = Tier::kFull;
-  ObserveLevel level = ObserveLevel::kWrites;
-  // Numbers (st_dev) of the file systems that the sandbox made for itself and that begin empty: its
-  // root, the home, /tmp, what hides a directory.
-  std::vector<std::uint64_t> own_devices;
-  std::vector<LandlockRule> landlock;  // of Tier::kLandlock: host paths
-};
-
 // Whether the sandbox denies an observed call about a path. Never blocks.
+//
+// It says what the kernel is about to say, and only if it is sure: what is read-only is so for all
+// of a call, so that such a denial can be told from the mount that a path leads to, in the order in
+// which the kernel itself looks (fs/namei.c, fs/open.c). Ordinary modes and owners are nobody's
+// violation, and neither is what could not be done anyway.
 class PathVerdicts {
  public:
-  explicit PathVerdicts(PathSurroundings surroundings) : surroundings_(std::move(surroundings)) {}
+  explicit PathVerdicts(PathSurroundings surroundings);
   CallVerdict look(const Listener& listener, const seccomp_notif& request) const;
 
  private:
   PathSurroundings surroundings_;
+  HostRules host_rules_;
 };
 
 }  // namespace mayfly::sandbox

@@ -50,10 +50,13 @@ enum class CallOpKind : std::uint8_t {
   kSeal,   // target: read-only from here on
   kDeny,   // target: cannot be opened; skipped if absent
   kMatches,  // text: a pattern, mode: the CoverKind of what matches it when the call starts
-  kProtect,  // target: a writable directory, text: what becomes read-only below it, if it is there
+  kProtect,  // target: a writable directory, text: what becomes read-only below it, if it is there;
+             // mode: kProtectedByRule if a rule of the policy says so
   kDevpts,   // target
   kProc,     // target
 };
+
+inline constexpr std::uint32_t kProtectedByRule = 1;
 
 // The one private tmpfs whose size is Limits::shm_bytes; that of the others is tmp_bytes.
 inline constexpr const char* kSharedMemory = "/dev/shm";

@@ -190,7 +190,8 @@ Status RootPlanner::add_layers() {
         const std::string& outer = layers_[std::size_t(layer.around)].path;
         plan_.call_ops.push_back({.kind = CallOpKind::kProtect,
                                   .target = outer,
-                                  .text = layer.path.substr(outer.size() + 1)});
+                                  .text = layer.path.substr(outer.size() + 1),
+                                  .mode = kProtectedByRule});
         break;
       }
       case LayerKind::kPrivate:

@@ -170,12 +170,4 @@ std::optional<std::uint16_t> refused_by(std::string_view refusals, const seccomp
   return static_cast<std::uint16_t>(answer & SECCOMP_RET_DATA);
 }
 
-const SyscallRule* numbered_rule(const SyscallPolicy& policy, std::uint16_t number) {
-  if (number == 0) return nullptr;
-  std::size_t at = number - 1U;
-  if (at < policy.deny.size()) return &policy.deny[at];
-  at -= policy.deny.size();
-  return at < policy.allow.size() ? &policy.allow[at] : nullptr;
-}
-
 }  // namespace mayfly::sandbox
