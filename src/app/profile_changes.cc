@@ -53,15 +53,6 @@ std::string today() {
   return text;
 }
 
-std::string for_shell(const std::string& word) {
-  constexpr std::string_view kPlain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=@%+,";
-  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
-  std::string out = "'";
-  for (const char c : word) out += c == '\'' ? "'\\''" : std::string(1, c);
-  return out + "'";
-}
-
 // As a person would type it.
 std::string value_as_given(const ProfileWish& wish) {
   settings::Diagnostics ignored;
@@ -69,7 +60,7 @@ std::string value_as_given(const ProfileWish& wish) {
   const auto document = settings::parse_document("v = " + wish.value, source, ignored);
   const std::string value =
       document != nullptr ? settings::shown(*document->front().value) : wish.value;
-  return for_shell(wish.name.empty() ? value : wish.name + "=" + value);
+  return text::for_shell(wish.name.empty() ? value : wish.name + "=" + value);
 }
 
 std::string key_text(const ProfileWish& wish) {

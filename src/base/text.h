@@ -32,6 +32,9 @@ std::string human_bytes(unsigned long long bytes);
 std::vector<std::string> split(std::string_view text, char separator);
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 
+// `word` as shells take it for one word that means itself.
+std::string for_shell(std::string_view word);
+
 // Whether shells take it as the name of a variable: letters, digits and _, no digit first.
 bool is_variable_name(std::string_view name);
 

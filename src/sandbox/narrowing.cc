@@ -16,11 +16,11 @@ using narrowing::has;
 [[maybe_unused]] void count_fields(const Policy& policy, const MountRule& mount,
                                    const CoverRule& cover, const TmpfsRule& tmpfs,
                                    const HostRule& host, const SyscallRule& call) {
-  [[maybe_unused]] const auto& [profile, identity, workspaces, workspace_access, mounts, cache,
-                                covers, tmpfs_rules, links, files, protected_directories, protect,
-                                unprotect, environment, terminal_type, settable_variables, network,
-                                syscalls, capabilities, limits, accepts_watched, weakest_tier,
-                                requirements, observe] = policy;
+  [[maybe_unused]] const auto& [profile, profile_at, identity, workspaces, workspace_access, mounts,
+                                cache, covers, tmpfs_rules, links, files, protected_directories,
+                                protect, unprotect, environment, terminal_type, settable_variables,
+                                network, syscalls, capabilities, limits, accepts_watched,
+                                weakest_tier, requirements, observe] = policy;
   [[maybe_unused]] const auto& [allow, deny, danger_allow] = policy.syscalls;
   [[maybe_unused]] const auto& [mode, reach, reach_not, hosts, publish] = policy.network;
   [[maybe_unused]] const auto& [level, ignore] = policy.observe;

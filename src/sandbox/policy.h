@@ -75,6 +75,7 @@ struct CachePolicy {
 // immutable value. The same policy gives the same digest.
 struct Policy {
   std::string profile;
+  settings::Location profile_at{};  // the file of that name; in no digest
   Identity identity;
   std::vector<Workspace> workspaces;  // the first is where commands start
   WorkspaceAccess workspace_access = WorkspaceAccess::kReadWrite;

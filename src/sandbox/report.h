@@ -30,6 +30,23 @@ const char* to_string(EndedBy ended_by);
 enum class ViolationKind { kFilesystem, kNetwork, kSyscall, kCapability, kResource, kHostCode };
 const char* to_string(ViolationKind kind);
 
+// One value of a profile that would have permitted something.
+struct Permission {
+  std::string key;    // "filesystem.read"
+  std::string value;  // what the remedy names: "/opt/sdk"
+  std::string exact;  // the least that would do: "/opt/sdk/include/x.h"
+
+  bool operator==(const Permission&) const = default;
+};
+
+// What can be done about a violation outside of the sandbox.
+enum class WayOut {
+  kNone,     // nothing: no profile gives it
+  kProfile,  // a profile with all of Violation::permissions permits it
+  kDanger,   // the same, and can undo what the sandbox is for
+  kRule,     // a rule that somebody wrote stands against it
+};
+
 // Something that the sandbox stopped, as the kernel or the supervisor saw it: never guessed from
 // what a program printed. Equal ones are counted.
 struct Violation {
@@ -41,6 +58,8 @@ struct Violation {
   std::uint64_t count = 1;
   bool retryable = false;
   std::string remedy;
+  WayOut way = WayOut::kNone;
+  std::vector<Permission> permissions{};  // of kProfile and kDanger
 
   bool operator==(const Violation&) const = default;
 };

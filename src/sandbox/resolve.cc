@@ -31,6 +31,7 @@ class Resolver {
 
   Result<Policy> resolve() {
     policy_.profile = profile_.name;
+    policy_.profile_at = profile_.at;
     policy_.workspace_access = workspace_of(profile_);
     if (host_.workspaces.empty()) {
       return fail(input_error(ErrorCode::kWorkspaceUnusable, "workspace", "", "there is none",

@@ -88,6 +88,14 @@ Status check_syscalls(const SyscallPolicy& policy) {
   return check_all(SyscallList::kDangerAllow, policy.danger_allow);
 }
 
+const SyscallRule* numbered_rule(const SyscallPolicy& policy, std::uint16_t number) {
+  if (number == 0) return nullptr;
+  std::size_t at = number - 1U;
+  if (at < policy.deny.size()) return &policy.deny[at];
+  at -= policy.deny.size();
+  return at < policy.allow.size() ? &policy.allow[at] : nullptr;
+}
+
 SyscallRulesOf rules_about(const SyscallPolicy& policy, std::string_view call) {
   SyscallRulesOf rules;
   if (is_in_tables(call)) sort_in(policy.allow, call, rules.allow);

@@ -81,6 +81,9 @@ std::vector<std::string> calls_of_group(std::string_view group);
 // Whether the tables have the call at all, under whatever conditions.
 bool is_in_tables(std::string_view call);
 
+// The rules of `deny`, then those of `allow`, numbered from 1. Null for what is none of them.
+const SyscallRule* numbered_rule(const SyscallPolicy& policy, std::uint16_t number);
+
 // The rules that speak of a call. `flat` ones have no conditions; of those the first.
 struct SyscallRulesOf {
   struct Side {

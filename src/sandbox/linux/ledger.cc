@@ -25,6 +25,7 @@ struct Entry {
   std::uint8_t operation_size;
   std::uint16_t target_size;
   std::uint16_t number;
+  std::uint32_t order;
   char operation[kMaxOperation];
   char target[kMaxTarget];
 };
@@ -66,7 +67,8 @@ std::string fitting(const std::string& target) {
   return target.substr(0, kHalf) + std::string(kCut) + target.substr(target.size() - kHalf);
 }
 
-void write(Entry& entry, const Finding& finding) {
+void write(Entry& entry, const Finding& finding, std::size_t order) {
+  entry.order = static_cast<std::uint32_t>(order);
   entry.kind = static_cast<std::uint8_t>(finding.kind);
   entry.rule = static_cast<std::uint8_t>(finding.rule);
   entry.number = finding.number;
@@ -92,7 +94,7 @@ std::vector<Finding> take_all(const Table& table) {
     findings.push_back({static_cast<ViolationKind>(entry.kind), static_cast<BrokenRule>(entry.rule),
                         take(entry.operation, entry.operation_size),
                         take(entry.target, entry.target_size), entry.error,
-                        entry.count.load(std::memory_order_relaxed), entry.number});
+                        entry.count.load(std::memory_order_relaxed), entry.number, entry.order});
   }
   return findings;
 }
@@ -158,7 +160,7 @@ void LedgerWriter::record(const Finding& finding) {
   const std::size_t at = index.size();
   if (at >= kMaxFindings) return;
   index[key] = at;
-  write(table.entry[at], finding);
+  write(table.entry[at], finding, found_.size() + absent_.size() - 1);
   table.entries.store(at + 1, std::memory_order_release);
 }
 

@@ -7,7 +7,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
-#include "sandbox/report.h"
+#include "sandbox/finding.h"
 
 namespace mayfly::sandbox {
 
@@ -19,34 +19,6 @@ namespace mayfly::sandbox {
 //   const OwnedFd file = TRY(make_ledger());            // server, handed to init
 //   LedgerWriter writer = TRY(LedgerWriter::map(file));  // init
 //   LedgerReader reader = TRY(LedgerReader::map(file));  // server
-
-// Which rule was broken; the server knows its words.
-enum class BrokenRule : std::uint8_t {
-  kSystemCalls,  // no profile allows the call
-  kUnixSockets,
-  kProfileCalls,  // the profile refuses it; Finding::number says by which of its rules
-  kForeignCalls,  // of another architecture
-  kReadOnly,      // what is there may be read, and is not to be changed
-  kDenied,        // a rule keeps it from being opened
-  kHidden,        // the sandbox does not have it; whether anybody misses it, the server knows
-  kProtected,     // it would be run by programs of the host
-  kOutside,       // Tier::kLandlock: no rule has it
-  kNetwork,       // nothing outside of the sandbox's own network is reached
-  kNames,         // a host name that nobody resolves
-  kPorts,         // a port that needs a privilege
-  kCapabilities,  // needs one that the sandbox does not have
-};
-
-// One kind of violation.
-struct Finding {
-  ViolationKind kind = ViolationKind::kSyscall;
-  BrokenRule rule = BrokenRule::kSystemCalls;
-  std::string operation;  // cut at kMaxOperation bytes
-  std::string target;     // cut in the middle, visibly, at kMaxTarget bytes
-  int error = 0;          // what the program was answered, as errno
-  std::uint64_t count = 1;
-  std::uint16_t number = 0;  // of a rule (syscall_gate.h)
-};
 
 // What the watch saw. 0: nothing yet, or it was not asked to look.
 struct WatchedUsage {

@@ -21,7 +21,7 @@ void Observer::serve(const Listener& listener, const seccomp_notif& request,
                      LedgerWriter& ledger) const {
   const CallVerdict verdict = look(listener, request);
   if (verdict.finding.has_value()) ledger.record(*verdict.finding);
-  if (verdict.error != 0) return listener.answer(request.id, verdict.error);
+  if (verdict.error != 0 || verdict.done) return listener.answer(request.id, verdict.error);
   listener.answer(request.id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
 }
 

@@ -3,14 +3,18 @@
 #include <signal.h>
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
+#include <iterator>
 
 #include "base/sys.h"
-#include "base/text.h"
-#include "sandbox/linux/syscall_gate.h"
-#include "sandbox/syscall_names.h"
+#include "sandbox/host_user.h"
+#include "sandbox/linux/host_look.h"
+#include "sandbox/linux/resource_violations.h"
+#include "sandbox/violation_words.h"
 
 namespace mayfly::sandbox {
 namespace {
@@ -21,57 +25,15 @@ constexpr milliseconds kPatience{2000};
 // Less often may be a program that tries again for a while.
 constexpr std::uint64_t kFewestRefusals = 100;
 
-// Of the groups that have the call, one that a profile could allow.
-std::string group_of(const std::string& call) {
-  for (std::string& group : syscall_groups()) {
-    if (is_in_group(group, call)) return std::move(group);
-  }
-  return {};
+// Who may change profiles. Asked for once: the user database may be far away.
+const HostUser& server_user() {
+  static const HostUser user = host_user(::getuid());
+  return user;
 }
 
-// By rule `number` of the policy.
-void name_rule(Violation& violation, const Policy& policy, std::uint16_t number) {
-  const SyscallRule* rule = numbered_rule(policy.syscalls, number);
-  if (rule == nullptr) {
-    violation.rule = policy.profile + ": syscalls.allow";
-    violation.remedy = "This profile does not allow @" + group_of(violation.operation) +
-                       ": ask the operator for one that does, such as default";
-    return;
-  }
-  violation.rule = rule->rule.empty() ? policy.profile + ": syscalls" : rule->rule;
-  if (rule->at.source != nullptr) violation.rule += ", " + to_string(rule->at);
-  const bool denies = number <= policy.syscalls.deny.size();
-  violation.remedy = "The profile's rule \"" + text::one_line(rule->text) + "\" " +
-                     (denies ? "denies it" : "allows it with other arguments only") +
-                     ": do without, or ask the operator to change that rule";
-}
-
-Violation violation_of(const Finding& finding, const Policy& policy) {
-  Violation violation;
-  violation.kind = finding.kind;
-  violation.operation = text::one_line(finding.operation);
-  violation.target = text::one_line(finding.target);
-  const char* name = ::strerrorname_np(finding.error);
+Violation with_errno(Violation violation, int error) {
+  const char* name = error == 0 ? nullptr : ::strerrorname_np(error);
   violation.errno_name = name != nullptr ? name : "";
-  violation.count = finding.count;
-  switch (finding.rule) {
-    case BrokenRule::kSystemCalls:
-      violation.rule = policy.profile + ": system calls";
-      violation.remedy = "No profile allows this call; use a way that does without it";
-      break;
-    case BrokenRule::kProfileCalls:
-      name_rule(violation, policy, finding.number);
-      break;
-    case BrokenRule::kUnixSockets:
-      violation.rule = policy.profile + ": unix sockets";
-      violation.remedy =
-          "Only sockets made by this sandbox or by a job of yours answer: start the "
-          "server in this call, or as a job";
-      break;
-    default:
-      violation.rule = policy.profile;
-      break;
-  }
   return violation;
 }
 
@@ -318,6 +280,50 @@ void RunningCall::add_limits(Report& report) const {
   limit("shm_bytes", limits.shm_bytes, std::nullopt, false, "tmpfs");
 }
 
+// In the order of their first time. Kinds that found no place in the ledger are told by the total
+// alone, unless nothing is to be told; of absent ones not even that, since nobody knows whether
+// they are missed.
+void RunningCall::add_findings(Report& report, const LedgerContent& seen) const {
+  const bool told = policy->observe.level != ObserveLevel::kOff;
+  const bool news =
+      said_of_found.size() < seen.findings.size() || said_of_absent.size() < seen.absent.size();
+  if (news) {
+    const std::string& home = policy->identity.home;
+    const ViolationWords words(*policy, server_user(), [&home](const std::string& path) {
+      return look_on_host(path, home);
+    });
+    for (std::size_t i = said_of_found.size(); i < seen.findings.size(); ++i) {
+      const Finding& finding = seen.findings[i];
+      said_of_found.push_back(finding.kind == ViolationKind::kResource
+                                  ? resource_violation(finding, policy->profile)
+                                  : with_errno(words.describe(finding), finding.error));
+    }
+    for (std::size_t i = said_of_absent.size(); i < seen.absent.size(); ++i) {
+      const Finding& finding = seen.absent[i];
+      said_of_absent.emplace_back();
+      if (!told || !words.is_missed(finding)) continue;
+      said_of_absent.back() = with_errno(words.describe(finding), ENOENT);
+    }
+  }
+  std::multimap<std::uint32_t, Violation> in_order;
+  std::uint64_t listed = 0;
+  const auto add = [&](const Finding& finding, Violation violation) {
+    violation.count = finding.count;
+    listed += finding.count;
+    in_order.emplace(finding.order, std::move(violation));
+  };
+  for (std::size_t i = 0; i < seen.findings.size(); ++i) add(seen.findings[i], said_of_found[i]);
+  const std::uint64_t found = listed;
+  for (std::size_t i = 0; i < seen.absent.size(); ++i) {
+    if (said_of_absent[i]) add(seen.absent[i], *said_of_absent[i]);
+  }
+  report.violations_total += listed + (told && seen.total > found ? seen.total - found : 0);
+  for (auto& [order, violation] : in_order) {
+    if (report.violations.size() >= kMaxViolationKinds) break;
+    report.violations.push_back(std::move(violation));
+  }
+}
+
 Report RunningCall::report() const {
   Report report = whole_report();
   leave_out(policy->observe, report);
@@ -333,15 +339,16 @@ Report RunningCall::whole_report() const {
   report.out = streams[0];
   report.err = streams[1];
   const LedgerContent seen = ledger.has_value() ? ledger->read() : LedgerContent();
-  for (const Finding& finding : seen.findings) {
-    report.violations.push_back(violation_of(finding, *policy));
-  }
+  add_findings(report, seen);
+  std::vector<Violation> resources;  // told last
+  const auto is_resource = [](const Violation& each) {
+    return each.kind == ViolationKind::kResource;
+  };
+  std::copy_if(report.violations.begin(), report.violations.end(), std::back_inserter(resources),
+               is_resource);
+  std::erase_if(report.violations, is_resource);
   report.violations.insert(report.violations.end(), violations.begin(), violations.end());
-  // Kinds that found no place are told by the total alone, unless nothing is to be told.
-  const bool told = policy->observe.level != ObserveLevel::kOff;
-  std::uint64_t listed = 0;
-  for (const Finding& finding : seen.findings) listed += finding.count;
-  report.violations_total = (told ? seen.total : listed) + violations_total;
+  report.violations_total += violations_total;
   report.left_files_in_tmp = left_files_in_tmp;
   report.lingering = lingering;
   report.usage.setup = stages;
@@ -357,6 +364,7 @@ Report RunningCall::whole_report() const {
   if (failure.has_value() && (!killed_for.has_value() || !started)) {
     report.ended_by = killed_for.value_or(EndedBy::kSetup);
     report.setup_error = failure;
+    report.violations.insert(report.violations.end(), resources.begin(), resources.end());
     return report;
   }
   if (tier == Tier::kFull) {
@@ -388,9 +396,15 @@ Report RunningCall::whole_report() const {
   if (killed_for.has_value()) report.ended_by = *killed_for;
   add_limits(report);
   if (cgroup_usage.has_value() && cgroup_usage->refused_forks > 0) {
-    report.violations.push_back(refused_forks());
+    resources.push_back(refused_forks());
     report.violations_total += cgroup_usage->refused_forks;
   }
+  for (Violation& each : resource_violations(report, limits, cgroup_usage, resources)) {
+    report.violations_total += each.count;
+    resources.push_back(std::move(each));
+  }
+  report.violations.insert(report.violations.end(), std::make_move_iterator(resources.begin()),
+                           std::make_move_iterator(resources.end()));
   return report;
 }
 

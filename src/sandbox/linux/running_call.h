@@ -80,6 +80,10 @@ struct RunningCall {
   std::vector<Violation> violations;
   std::map<std::string, std::size_t> violation_index;
   std::uint64_t violations_total = 0;
+  // What was said of the ledger's kinds, which only get more: nothing is looked up twice, and a
+  // job's receipts agree. Of `absent` nothing for what is not missed.
+  mutable std::vector<Violation> said_of_found;
+  mutable std::vector<std::optional<Violation>> said_of_absent;
   std::vector<std::shared_ptr<ProtectedPaths>> guards;  // one for each writable workspace
 
   // Asks for the end: TERM now and KILL after `grace`, or KILL now. The first reason stands.
@@ -99,6 +103,7 @@ struct RunningCall {
   void add_usage(Report& report, const WatchedUsage& watched) const;
   void add_limits(Report& report) const;
   void add_unavailable(Report& report) const;
+  void add_findings(Report& report, const LedgerContent& seen) const;
   Report whole_report() const;  // before the policy's observe leaves anything out
   Violation refused_forks() const;
   bool never_started() const;

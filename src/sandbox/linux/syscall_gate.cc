@@ -53,7 +53,9 @@ class Compiler {
     BpfProgram program;
     program.load(offsetof(seccomp_data, arch));
     program.if_equal(seccomp_arch_native(), 1, 0);
-    program.answer(SECCOMP_RET_KILL_PROCESS);
+    // Where somebody hears of what is refused, these calls too (foreign_call.h).
+    const bool heard = purpose_ == Purpose::kFilter && refusal_ == SECCOMP_RET_USER_NOTIF;
+    program.answer(heard ? refusal_ : SECCOMP_RET_KILL_PROCESS);
     program.load_number();
     program.append(blocks);
     return program;
@@ -166,14 +168,6 @@ std::optional<std::uint16_t> refused_by(std::string_view refusals, const seccomp
   if (answer == SECCOMP_RET_ALLOW) return std::nullopt;
   if ((answer & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_ERRNO) return kNotAllowed;
   return static_cast<std::uint16_t>(answer & SECCOMP_RET_DATA);
-}
-
-const SyscallRule* numbered_rule(const SyscallPolicy& policy, std::uint16_t number) {
-  if (number == 0) return nullptr;
-  std::size_t at = number - 1U;
-  if (at < policy.deny.size()) return &policy.deny[at];
-  at -= policy.deny.size();
-  return at < policy.allow.size() ? &policy.allow[at] : nullptr;
 }
 
 }  // namespace mayfly::sandbox

@@ -37,6 +37,5 @@ Result<std::string> compile_refusals(const SyscallPolicy& policy);
 // broken refuses everything.
 inline constexpr std::uint16_t kNotAllowed = 0xffff;
 std::optional<std::uint16_t> refused_by(std::string_view refusals, const seccomp_data& call);
-const SyscallRule* numbered_rule(const SyscallPolicy& policy, std::uint16_t number);
 
 }  // namespace mayfly::sandbox

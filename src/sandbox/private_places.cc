@@ -1,0 +1,89 @@
+#include "sandbox/private_places.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "base/text.h"
+#include "sandbox/toolchain_layouts.h"
+#include "sandbox/workspace.h"
+
+namespace mayfly::sandbox {
+namespace {
+
+// Relative to a home. Not here: what programs look at without being asked to (~/.config/git,
+// ~/.npmrc, ~/.cache), since a look at that says nothing.
+constexpr std::string_view kSecrets[] = {
+    ".ssh",
+    ".gnupg",
+    ".aws",
+    ".azure",
+    ".kube",
+    ".docker",
+    ".gcloud",
+    ".mozilla",
+    ".thunderbird",
+    ".password-store",
+    ".terraform.d",
+    ".config/gcloud",
+    ".config/gh",
+    ".config/mayfly",
+    ".config/google-chrome",
+    ".config/chromium",
+    ".local/share/keyrings",
+};
+constexpr std::string_view kSystemSecrets[] = {
+    "/etc/shadow",         "/etc/shadow-",   "/etc/gshadow",    "/etc/gshadow-",
+    "/etc/sudoers",        "/etc/sudoers.d", "/etc/ssh",        "/etc/ssl/private",
+    "/etc/mayfly",         "/etc/security",  "/var/lib/mayfly", "/var/log",
+    "/var/spool",          "/var/mail",      "/boot",           "/var/lib/docker",
+    "/var/lib/postgresql", "/var/lib/mysql",
+};
+constexpr std::string_view kShared[] = {
+    "/",          "/home",    "/etc",      "/var",       "/var/lib", "/var/cache",
+    "/var/local", "/var/opt", "/opt",      "/srv",       "/mnt",     "/media",
+    "/data",      "/run",     "/run/user", "/run/media", "/usr",     "/usr/local",
+    "/usr/share", "/usr/lib", "/tmp",      "/var/tmp",   "/snap",    "/root",
+};
+
+std::string below(const std::string& path, const std::string& directory) {
+  return path.size() > directory.size() + 1 ? path.substr(directory.size() + 1) : "";
+}
+
+}  // namespace
+
+std::string home_of(const std::string& path, const std::string& home) {
+  if (home.size() > 1 && is_within(path, home)) return home;
+  if (is_within(path, "/root")) return "/root";
+  if (!is_within(path, "/home") || path == "/home") return "";
+  return path.substr(0, path.find('/', std::string_view("/home/").size()));
+}
+
+bool is_secret_place(const std::string& path, const std::string& home) {
+  const std::string owner = home_of(path, home);
+  if (owner.empty()) return false;
+  const std::string rest = below(path, owner);
+  return std::any_of(std::begin(kSecrets), std::end(kSecrets),
+                     [&](std::string_view each) { return is_within(rest, std::string(each)); });
+}
+
+bool is_private_place(const std::string& path, const std::string& home) {
+  const std::string owner = home_of(path, home);
+  if (!owner.empty() && below(path, owner).starts_with('.')) return true;
+  const auto parts = text::split(path, '/');
+  if (std::any_of(parts.begin(), parts.end(), [](const std::string& part) {
+        return is_credential_name(part) || part == ".ssh" || part == ".gnupg" || part == ".aws";
+      })) {
+    return true;
+  }
+  return std::any_of(std::begin(kSystemSecrets), std::end(kSystemSecrets),
+                     [&](std::string_view each) { return is_within(path, std::string(each)); });
+}
+
+bool is_shared_place(const std::string& path, const std::string& home) {
+  if (path == home || home_of(path, home) == path) return true;
+  // Above a home, wherever that is.
+  if (home.size() > 1 && is_within(home, path)) return true;
+  return std::find(std::begin(kShared), std::end(kShared), path) != std::end(kShared);
+}
+
+}  // namespace mayfly::sandbox
