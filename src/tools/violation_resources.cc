@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "mcp/json.h"
+#include "tools/file_call.h"
 #include "tools/receipt_text.h"
 
 namespace mayfly::tools {
@@ -40,7 +41,8 @@ std::vector<mcp::ResourceContents> both_forms(const std::string& uri, const Json
 }
 
 std::string in_all(const ViolationStore::View& view) {
-  return std::to_string(view.denials) + " denied in " + std::to_string(view.calls) + " calls";
+  return count_of(view.denials, "denial", "denials") + " in " +
+         count_of(view.calls, "call", "calls");
 }
 
 }  // namespace
@@ -49,8 +51,8 @@ std::vector<mcp::Resource> ViolationResources::list(const std::string&) const {
   return {{.uri = kUri,
            .name = "violations",
            .title = "What the sandbox denied",
-           .description = "in your calls, the latest " + std::to_string(ViolationStore::kKept) +
-                          " kinds first, with exact totals",
+           .description = "in your calls: the latest " + std::to_string(ViolationStore::kKept) +
+                          " entries, and exact totals",
            .mime_type = "application/json",
            .size = {}}};
 }

@@ -183,7 +183,7 @@ TEST_CASE("mayfly://violations has all of them as JSON and as text, for their ow
   CHECK(facts["violations"][0]["target"] == "/usr/a");
   CHECK(facts["violations"][0]["time"].get<std::string>().size() == 20);
   CHECK(read->at(1).mime_type == "text/plain");
-  CHECK_THAT(read->at(1).data, contains("1 denied in 1 calls\n") &&
+  CHECK_THAT(read->at(1).data, contains("1 denial in 1 call\n") &&
                                    contains("run_command call-1: filesystem write /usr/a"));
 
   const auto others = resources.read("mayfly://violations", "bob");
