@@ -5,9 +5,11 @@
 #include "base/text.h"
 #include "tools/command_request.h"
 #include "tools/full_receipt.h"
+#include "tools/job_updates.h"
 #include "tools/receipt.h"
 #include "tools/shell_notebook.h"
 #include "tools/toolset.h"
+#include "tools/violation_resources.h"
 #include "tools/waiting.h"
 
 namespace mayfly::tools {
@@ -82,6 +84,7 @@ mcp::ToolResult answer(Workbench& bench, const std::shared_ptr<Job>& job,
   if (!job->outcome()) job->become_job();
   Snapshot call = snapshot(*job, output);
   if (call.running() || call.truncated()) call.job_id = bench.jobs.admit(job);
+  if (call.running()) tell_of_output(bench.updates, bench.timers, job, call.job_id);
   return receipt(call, form);
 }
 
@@ -162,7 +165,9 @@ void run(Workbench& bench, mcp::ToolCall call, mcp::ToolReply reply) {
     if (!stale.empty()) report.unavailable.push_back({kChangedConfiguration, stale});
     if (shell && shell->in_its_directory) explain_directory(report);
     Outcome outcome{std::move(report), {}};
-    outcome.full_receipt = full_receipt(outcome.report);
+    outcome.repeated = note_violations(bench.violations, *bench.updates, job->principal(),
+                                       "run_command", outcome.report);
+    outcome.full_receipt = full_receipt(outcome.report, outcome.repeated);
     if (shell) close_shell(bench, *shell, outcome);
     bench.calls.add(job->principal(), outcome.full_receipt);
     job->finish(std::move(outcome));
