@@ -45,6 +45,9 @@ class Session {
   const std::shared_ptr<InFlightTable>& in_flight() const { return in_flight_; }
   std::optional<legacy::Revision> revision() const;
   void negotiated(legacy::Revision revision);
+  // What the client of a legacy handshake said that it is; null before.
+  Json client() const;
+  void set_client(Json client);
 
  private:
   void dispatch(Message message, const std::shared_ptr<MessageSink>& sink, bool in_batch);
@@ -58,6 +61,7 @@ class Session {
   const std::shared_ptr<InFlightTable> in_flight_;
   mutable std::mutex mutex_;
   std::optional<legacy::Revision> revision_;
+  Json client_;
 };
 
 }  // namespace mayfly::mcp

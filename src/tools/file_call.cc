@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "tools/audit_trail.h"
 #include "tools/full_receipt.h"
 #include "tools/receipt.h"
 #include "tools/receipt_text.h"
@@ -178,10 +179,12 @@ void start_file_call(Workbench& bench, FileCall file, Unfinished unfinished, Fil
   auto job = std::make_shared<Job>(call.principal, file.policy->profile,
                                    text::one_line(call.tool + " " + file.target.shown));
   sandbox::CallObserver observer;
-  observer.on_finish = [&bench, job, stale = file.stale_because](Report report) {
+  observer.on_finish = [&bench, job, record = audited_for_later(call),
+                        stale = file.stale_because](Report report) {
     if (!stale.empty()) report.unavailable.push_back({kChangedConfiguration, stale});
     Json full = full_receipt(report);
     bench.calls.add(job->principal(), full);
+    if (record) record->ended(report, full);
     job->finish({std::move(report), std::move(full)});
   };
   sandbox::Command command = std::move(file.command);
@@ -190,6 +193,7 @@ void start_file_call(Workbench& bench, FileCall file, Unfinished unfinished, Fil
   file.command.task = command.task;
   auto started = bench.engine->start(file.policy, std::move(command), std::move(observer));
   if (!started) return reply(mcp::error_result(started.error()));
+  if (AuditedCall* record = audited(call)) record->started();
   job->attach(*std::move(started));
 
   Wait wait{
