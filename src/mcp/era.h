@@ -22,6 +22,7 @@ inline constexpr std::string_view kClientCapabilities =
     "io.modelcontextprotocol/clientCapabilities";
 inline constexpr std::string_view kServerInfo = "io.modelcontextprotocol/serverInfo";
 inline constexpr std::string_view kSubscriptionId = "io.modelcontextprotocol/subscriptionId";
+inline constexpr std::string_view kClientInfo = "io.modelcontextprotocol/clientInfo";
 inline constexpr std::string_view kProgressToken = "progressToken";
 }  // namespace meta_key
 

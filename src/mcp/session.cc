@@ -49,6 +49,16 @@ void Session::negotiated(legacy::Revision revision) {
   revision_ = revision;
 }
 
+Json Session::client() const {
+  const std::lock_guard lock(mutex_);
+  return client_;
+}
+
+void Session::set_client(Json client) {
+  const std::lock_guard lock(mutex_);
+  client_ = std::move(client);
+}
+
 void Session::receive(std::string_view text, const std::shared_ptr<MessageSink>& sink) {
   auto message = parse_json(text);
   if (message) return receive_parsed(std::move(*message), sink);

@@ -47,6 +47,9 @@ class Session {
   std::optional<legacy::Revision> revision() const;
   // A new handshake begins: nothing of an earlier one is left.
   void negotiated(legacy::Revision revision);
+  // What the client of a legacy handshake said that it is; null before.
+  Json client() const;
+  void set_client(Json client);
 
   // What was subscribed to by legacy requests. The transport says where its notifications go.
   legacy::Subscriptions& subscriptions() const { return *subscriptions_; }
@@ -69,6 +72,7 @@ class Session {
   const std::shared_ptr<CallSlots> listens_;
   mutable std::mutex mutex_;
   std::optional<legacy::Revision> revision_;
+  Json client_;
 };
 
 }  // namespace mayfly::mcp

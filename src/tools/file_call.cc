@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "tools/audit_trail.h"
 #include "tools/full_receipt.h"
 #include "tools/receipt.h"
 #include "tools/receipt_text.h"
@@ -179,13 +180,15 @@ void start_file_call(Workbench& bench, FileCall file, Unfinished unfinished, Fil
   auto job = std::make_shared<Job>(call.principal, file.policy->profile,
                                    text::one_line(call.tool + " " + file.target.shown));
   sandbox::CallObserver observer;
-  observer.on_finish = [&bench, job, tool = call.tool, stale = file.stale_because](Report report) {
+  observer.on_finish = [&bench, job, record = audited_for_later(call), tool = call.tool,
+                        stale = file.stale_because](Report report) {
     if (!stale.empty()) report.unavailable.push_back({kChangedConfiguration, stale});
     Outcome outcome{std::move(report), {}};
     outcome.repeated =
         note_violations(bench.violations, *bench.updates, job->principal(), tool, outcome.report);
     outcome.full_receipt = full_receipt(outcome.report, outcome.repeated);
     bench.calls.add(job->principal(), outcome.full_receipt);
+    if (record) record->ended(outcome.report, outcome.full_receipt);
     job->finish(std::move(outcome));
   };
   sandbox::Command command = std::move(file.command);
@@ -194,6 +197,7 @@ void start_file_call(Workbench& bench, FileCall file, Unfinished unfinished, Fil
   file.command.task = command.task;
   auto started = bench.engine->start(file.policy, std::move(command), std::move(observer));
   if (!started) return reply(mcp::error_result(started.error()));
+  if (AuditedCall* record = audited(call)) record->started();
   job->attach(*std::move(started));
 
   Wait wait{

@@ -27,6 +27,7 @@ Outcome initialize(Exchange& exchange) {
   const Revision revision = revision_named(version->get<std::string>()).value_or(kLatest);
   exchange.session.negotiated(revision);
   const bool updates = exchange.server.options().resources.updates() != nullptr;
+  exchange.session.set_client(client_of(member(exchange.request.params, "clientInfo")));
   return LegacyWire(revision).initialize_result(exchange.server.info(), resource_abilities(updates),
                                                 exchange.server.instructions());
 }
