@@ -149,8 +149,8 @@ int names(long) {
                              "\xc2\x85\xe2\x80\xa8\xe2\x80\xa9"};
   for (const std::string& name : bad) ::mkdir((directory + name).c_str(), 0755);
   std::string deep = directory;
-  while (deep.size() < 4090) deep += deep.size() % 200 == 0 ? "/" : "\n";
-  ::mkdir(deep.c_str(), 0755);
+  while (deep.size() < 4080) deep += "./";
+  ::mkdir((deep + "\nnew\x1b").c_str(), 0755);
   ::mkdir((directory + std::string(6000, 'x')).c_str(), 0755);
   char* none[] = {nullptr};
   ::execve((directory + bad[0]).c_str(), none, none);
