@@ -29,6 +29,7 @@ std::uint64_t reserved_by(const seccomp_data& call);
 // Answers the system calls of a program that its filters do not decide (seccomp_unotify(2)). Lives
 // in init, on the same thread as the rest of it, and never blocks:
 //
+//  - A call of another architecture is refused before its number is looked at (foreign_call.h).
 //  - What a rule of the policy refuses is denied, whichever call it is, and goes to the ledger.
 //  - `connect` is done by a helper, a child of init's for that one connect (unix_sockets.h). The
 //    helper reports over a socket; only init answers the program, writes the ledger and speaks with
