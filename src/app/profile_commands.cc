@@ -121,6 +121,9 @@ constexpr Subcommand kSubcommands[] = {
     {"create", "Write a new profile, with comments to go on from.", create_profile},
     {"delete", "Delete a profile of yours.", delete_profile},
     {"allow", "Add to a profile: one commented line in your own copy of it.", allow_in_profile},
+    {"learn",
+     "Run a command, and say what its profile would have to permit: learn [options] -- CMD.",
+     nullptr},
     {"schema", "The JSON Schema of profiles, for editors.", print_schema},
 };
 
@@ -137,6 +140,7 @@ void add_repeatable(CLI::App& command, const char* option, std::vector<std::stri
 }
 
 void add_options(const std::string& name, CLI::App& command, ProfileOptions& options) {
+  if (name == "learn") return add_learn_options(command, options.learn);
   if (name != "schema") command.add_flag("--json", options.json, "print one JSON object");
   if (name == "show" || name == "explain") add_name(command, options, "profile, or its file");
   if (name == "diff") {
@@ -238,6 +242,8 @@ void add_profile_commands(CLI::App& command, ProfileOptions& options) {
 }
 
 int profile(int argc, char** argv) {
+  // What follows "--" is not ours to read.
+  if (argc > 2 && std::string_view(argv[2]) == "learn") return learn_profile(argc - 2, argv + 2);
   ProfileOptions options;
   CLI::App command("Profiles: what sandboxes may do", "mayfly profile");
   add_profile_commands(command, options);

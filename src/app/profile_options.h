@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "app/profile_learn.h"
 #include "base/result.h"
 #include "mcp/json.h"
 #include "sandbox/policy.h"
@@ -32,6 +33,8 @@ struct ProfileOptions {
   std::string description;
   bool system = false;
   bool yes = false;
+
+  LearnOptions learn;
 
   // create, allow: what is wished, in the order of the options
   std::vector<sandbox::ProfileWish> wishes;

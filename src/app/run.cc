@@ -84,32 +84,6 @@ Result<sandbox::Command> make_command(const RunOptions& options, const RunReques
   return command;
 }
 
-Result<CallResult> run_call(const RunOptions& options, std::unique_ptr<sandbox::Prestart> early) {
-  std::optional<RunRequest> request;
-  if (!options.request.empty()) {
-    const std::string text = TRY(read_run_request(options.request));
-    request = TRY(parse_run_request(text));
-  }
-  const RunRequest* asked = request ? &*request : nullptr;
-  const sandbox::Host host = TRY(this_host(options.policy));
-  const auto policy =
-      std::make_shared<const sandbox::Policy>(TRY(run_policy(options.policy, host, asked)));
-  const StopSignals signals = TRY(StopSignals::install());
-
-  sandbox::Command command = TRY(make_command(options, asked, *policy));
-  std::optional<StdinPump> pump;
-  if (asked == nullptr) pump.emplace(TRY(StdinPump::start(command.stdin_pipe)));
-
-  const bool kept = options.json || asked != nullptr;
-  const std::shared_ptr<CallRelay> relay = TRY(
-      CallRelay::make(kept ? CallRelay::Output::kKeep : CallRelay::Output::kStream, signals.fd()));
-  const auto engine = sandbox::make_engine(engine_options(host), std::move(early));
-  const auto began = std::chrono::system_clock::now();
-  const auto call = TRY(engine->start(policy, std::move(command), relay->observer()));
-  sandbox::Report report = relay->follow(*call);
-  return CallResult{std::move(report), began, std::chrono::system_clock::now()};
-}
-
 // A request's answer and --json must show in the form of an answer, also when the options could not
 // be read.
 bool wants_json(int argc, char** argv) {
@@ -152,6 +126,34 @@ void add_run_options(CLI::App& command, RunOptions& options) {
                    "print JSON Schemas of requests and answers");
   command.add_flag("-q,--quiet", options.quiet, "no receipt lines on stderr; errors only");
   refuse_empty_values(command);
+}
+
+Result<CallResult> run_call(const RunOptions& options, std::unique_ptr<sandbox::Prestart> early,
+                            std::shared_ptr<const sandbox::Policy>* used) {
+  std::optional<RunRequest> request;
+  if (!options.request.empty()) {
+    const std::string text = TRY(read_run_request(options.request));
+    request = TRY(parse_run_request(text));
+  }
+  const RunRequest* asked = request ? &*request : nullptr;
+  const sandbox::Host host = TRY(this_host(options.policy));
+  const auto policy =
+      std::make_shared<const sandbox::Policy>(TRY(run_policy(options.policy, host, asked)));
+  if (used != nullptr) *used = policy;
+  const StopSignals signals = TRY(StopSignals::install());
+
+  sandbox::Command command = TRY(make_command(options, asked, *policy));
+  std::optional<StdinPump> pump;
+  if (asked == nullptr) pump.emplace(TRY(StdinPump::start(command.stdin_pipe)));
+
+  const bool kept = options.json || asked != nullptr;
+  const std::shared_ptr<CallRelay> relay = TRY(
+      CallRelay::make(kept ? CallRelay::Output::kKeep : CallRelay::Output::kStream, signals.fd()));
+  const auto engine = sandbox::make_engine(engine_options(host), std::move(early));
+  const auto began = std::chrono::system_clock::now();
+  const auto call = TRY(engine->start(policy, std::move(command), relay->observer()));
+  sandbox::Report report = relay->follow(*call);
+  return CallResult{std::move(report), began, std::chrono::system_clock::now()};
 }
 
 int run(int argc, char** argv) {

@@ -1,10 +1,13 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "app/policy_options.h"
+#include "app/run_report.h"
+#include "sandbox/engine.h"
 #include "sandbox/report.h"
 
 namespace mayfly::app {
@@ -19,6 +22,10 @@ struct RunOptions {
   std::vector<std::string> command;
 };
 void add_run_options(CLI::App& command, RunOptions& options);
+
+// Runs what the options say, once. `used`, unless it is null, gets the policy.
+Result<CallResult> run_call(const RunOptions& options, std::unique_ptr<sandbox::Prestart> early,
+                            std::shared_ptr<const sandbox::Policy>* used = nullptr);
 
 // `mayfly run … -- CMD…`: one command in a sandbox of its own, with the streams and the exit code
 // of the command. Violations, and what ended it, go to stderr; with --json or --request all of it

@@ -62,14 +62,14 @@ std::optional<std::string> PathHelper::reason_against(const std::string& path,
   if (is_private_place(path, user_.home) || is_private_place(path, policy_.identity.home)) {
     return kPrivate;
   }
-  if (is_shared_place(path, user_.home) || is_shared_place(path, policy_.identity.home)) {
-    return kShared;
-  }
   const ProfileWish asked{write ? "--write" : "--read", "filesystem",
                           write ? "write" : "read",     "",
                           settings::quoted(path),       ""};
   const auto understood = wished(asked);
   if (!understood) return write ? "no profile lets a sandbox write there" : "no profile shows it";
+  if (is_shared_place(path, user_.home) || is_shared_place(path, policy_.identity.home)) {
+    return kShared;
+  }
   if (write && !in_workspace(path) && !judge_writable(path, user_)) {
     return "no profile lets a sandbox write there";
   }

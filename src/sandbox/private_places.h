@@ -8,7 +8,8 @@
 // may be empty.
 namespace mayfly::sandbox {
 
-// What keeps keys, passwords and sessions: ~/.ssh, ~/.aws, ... of every home, with what is below.
+// What keeps keys, passwords and sessions: ~/.ssh, ~/.aws, ... of every home, /etc/shadow, with
+// what is below. No program looks there by itself.
 bool is_secret_place(const std::string& path, const std::string& home);
 
 // The same, all else that starts with a dot in a home, files called like credentials, and the

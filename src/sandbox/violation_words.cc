@@ -248,6 +248,8 @@ void ViolationWords::say_hidden(const Finding& finding, const PathWords& words,
   const PathAnswer& answer = words.answer;
   if (answer.by == PlacedBy::kDeny && say_somebodys_rule(answer, "denies it", violation)) return;
   if (answer.by == PlacedBy::kHide && say_somebodys_rule(answer, "hides it", violation)) return;
+  // A link in what is visible may lead out of it.
+  violation.rule = policy_.profile + ": not in the sandbox";
   if (is_secret_place(words.path, policy_.identity.home)) {
     violation.remedy =
         "Keys, passwords and sessions stay out of sandboxes: do without, or ask the user for the "

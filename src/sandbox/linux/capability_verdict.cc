@@ -122,11 +122,27 @@ Result<Meant> resolve(pid_t thread, const Chown& chown) {
   return meant;
 }
 
+Finding read_only(const std::string& path) {
+  Finding finding;
+  finding.kind = ViolationKind::kFilesystem;
+  finding.rule = BrokenRule::kReadOnly;
+  finding.operation = "change";
+  finding.target = text::one_line(path);
+  finding.error = EROFS;
+  return finding;
+}
+
 CallVerdict chown_verdict(const Listener& listener, const seccomp_notif& request) {
   const auto thread = static_cast<pid_t>(request.pid);
   const Chown chown = chown_of(request);
   const IdView users = IdView::of_thread(thread, Of::kUser);
   const IdView groups = IdView::of_thread(thread, Of::kGroup);
+  const auto meant = resolve(thread, chown);
+  if (!meant || !listener.still_asked(request.id)) return {};
+  struct statvfs info {};
+  if (::fstatvfs(meant->file.get(), &info) < 0) return {};
+  // A read-only place answers before anybody looks at ids.
+  if ((info.f_flag & ST_RDONLY) != 0) return {EROFS, read_only(meant->path)};
   const auto strange = [](const IdView& view, std::uint32_t id) {
     return id != kKeep && view.readable() && !view.maps(id);
   };
@@ -134,11 +150,6 @@ CallVerdict chown_verdict(const Listener& listener, const seccomp_notif& request
   const bool group = strange(groups, chown.group);
   if (!user && !group) return {};
   if ((!user || chown.user == kSomebody) && (!group || chown.group == kSomebody)) return {};
-  const auto meant = resolve(thread, chown);
-  if (!meant || !listener.still_asked(request.id)) return {};
-  struct statvfs info {};
-  // A read-only place answers before anybody looks at ids, and is another kind of denial.
-  if (::fstatvfs(meant->file.get(), &info) < 0 || (info.f_flag & ST_RDONLY) != 0) return {};
   return lacks(request, "CAP_CHOWN " + text::one_line(meant->path), EINVAL);
 }
 

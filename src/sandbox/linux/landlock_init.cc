@@ -397,7 +397,7 @@ class Keeper {
     }
     if (FileAttributes::handles(call.nr)) {
       const int error = attributes_.perform(listener_.fd(), *request);
-      if (error == EPERM) return deny(*request, std::nullopt);
+      if (error == EPERM) return deny_change(*request);
       return listener_.answer(request->id, error);
     }
     if (const int refusal = FileAttributes::refusal(call.nr); refusal != 0) {
@@ -406,6 +406,13 @@ class Keeper {
     if (observer_.observes(call)) return observer_.serve(listener_, *request, *started_.ledger);
     if (is_routine(call)) return listener_.answer(request->id, EPERM);
     deny(*request, std::nullopt);
+  }
+
+  void deny_change(const seccomp_notif& request) {
+    const auto change = observer_.refused_change(listener_, request);
+    if (!change.has_value()) return deny(request, std::nullopt);
+    listener_.answer(request.id, EPERM);
+    started_.ledger->record(*change);
   }
 
   void deny(const seccomp_notif& request, std::optional<std::uint16_t> rule) {

@@ -132,15 +132,20 @@ const UnnoticedRows* unnoticed_rows(const char* name, ObserveLevel level) {
 }
 
 const ObservedCall* observed_call(int number) {
-  static const std::map<int, const ObservedCall*> by_number = [] {
-    std::map<int, const ObservedCall*> calls;
+  // Asked for every notification, and numbers are small.
+  static const std::vector<const ObservedCall*> by_number = [] {
+    std::vector<const ObservedCall*> calls;
     for (const ObservedCall& call : observed_calls()) {
-      calls.emplace(seccomp_syscall_resolve_name(call.name), &call);
+      const int resolved = seccomp_syscall_resolve_name(call.name);
+      if (resolved < 0) continue;
+      const auto at = static_cast<std::size_t>(resolved);
+      if (at >= calls.size()) calls.resize(at + 1);
+      calls[at] = &call;
     }
     return calls;
   }();
-  const auto found = by_number.find(number);
-  return number < 0 || found == by_number.end() ? nullptr : found->second;
+  const auto at = static_cast<std::size_t>(number);
+  return number < 0 || at >= by_number.size() ? nullptr : by_number[at];
 }
 
 bool tables_allow(const seccomp_data& call, Namespaces namespaces) {

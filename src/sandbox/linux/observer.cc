@@ -25,6 +25,15 @@ void Observer::serve(const Listener& listener, const seccomp_notif& request,
   listener.answer(request.id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
 }
 
+std::optional<Finding> Observer::refused_change(const Listener& listener,
+                                                const seccomp_notif& request) const {
+  // Set-id bits are refused everywhere, and by the tables.
+  const bool by_path = level_ != ObserveLevel::kOff && observed_call(request.data.nr) != nullptr &&
+                       tables_allow(request.data, Namespaces::kOwn);
+  if (!by_path) return std::nullopt;
+  return paths_.refused_change(listener, request);
+}
+
 CallVerdict Observer::look(const Listener& listener, const seccomp_notif& request) const {
   const ObservedCall* call = observed_call(request.data.nr);
   if (call == nullptr) return {};

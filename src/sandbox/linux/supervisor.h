@@ -30,6 +30,7 @@ std::uint64_t reserved_by(const seccomp_data& call);
 // Answers the system calls of a program that its filters do not decide (seccomp_unotify(2)). Lives
 // in init, on the same thread as the rest of it, and never blocks:
 //
+//  - A call of another architecture is refused before its number is looked at (foreign_call.h).
 //  - What a rule of the policy refuses is denied, whichever call it is, and goes to the ledger.
 //  - `connect` of an Internet socket is done here (internet_calls.h), unless it has to wait. What
 //    waits, and every other `connect`, is done by a helper, a child of init's for that one connect
