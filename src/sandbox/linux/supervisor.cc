@@ -17,8 +17,8 @@
 #include <utility>
 
 #include "base/sys.h"
-#include "sandbox/linux/syscall_gate.h"
 #include "sandbox/linux/foreign_call.h"
+#include "sandbox/linux/syscall_gate.h"
 #include "sandbox/linux/syscall_text.h"
 
 namespace mayfly::sandbox {
