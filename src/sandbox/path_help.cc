@@ -89,10 +89,15 @@ PathHelp PathHelper::to_read(const std::string& path) const {
     for (const Permission& each : help.permissions) {
       if (is_within(exact, each.value)) return std::nullopt;
     }
+    if (is_private_place(exact, policy_.identity.home)) return kPrivate;
     std::string unit = unit_of(exact, kind, policy_.identity.home);
-    if (reason_against(unit, PathWish::kRead)) unit = exact;
-    if (auto why = reason_against(unit, PathWish::kRead)) return why;
-    help.permissions.push_back({"filesystem.read", unit, exact});
+    const auto against_exact = reason_against(exact, PathWish::kRead);
+    if (reason_against(unit, PathWish::kRead)) {
+      if (against_exact) return against_exact;
+      unit = exact;
+    }
+    // What cannot be named alone is named with all that is around it.
+    help.permissions.push_back({"filesystem.read", unit, against_exact ? unit : exact});
     return std::nullopt;
   };
   std::optional<std::string> why = add(there.real, there.kind);
@@ -117,7 +122,10 @@ PathHelp PathHelper::to_change(const std::string& path) const {
   // Programs that write a file make others beside it.
   PathHelp help = write_to(directory_of(there.real));
   if (help.permissions.empty()) help = write_to(there.real);
-  if (!help.permissions.empty()) help.permissions.front().exact = there.real;
+  if (is_private_place(there.real, policy_.identity.home)) return {{}, kPrivate};
+  if (!help.permissions.empty() && !reason_against(there.real, PathWish::kWrite)) {
+    help.permissions.front().exact = there.real;
+  }
   return help;
 }
 

@@ -6,7 +6,7 @@ namespace mayfly::sandbox {
 
 TEST_CASE("keys and sessions of every home are secret, what programs read by themselves is not") {
   for (const char* path : {"/home/u/.ssh", "/home/other/.aws/credentials", "/root/.gnupg/x",
-                           "/elsewhere/me/.ssh/id", "/home/u/.config/gcloud/x"}) {
+                           "/elsewhere/me/.ssh/id", "/home/u/.config/gcloud/x", "/etc/shadow"}) {
     INFO(path);
     CHECK(is_secret_place(path, "/elsewhere/me"));
     CHECK(is_private_place(path, "/elsewhere/me"));

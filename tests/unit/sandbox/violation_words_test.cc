@@ -51,7 +51,7 @@ const std::map<std::string, Kind> kHost = {
     {"/usr/lib", Kind::kDirectory},
     {"/tmp/host.log", Kind::kFile},
     {"/srv/out", Kind::kDirectory},
-    {"/opt/sdk/key.pem", Kind::kFile},
+    {"/opt/sdk/key.pem", Kind::kFile},     {"/opt/sdk/*", Kind::kFile},
     {"/srv/w/sub", Kind::kDirectory},
     {"/srv/w", Kind::kDirectory},
 };
@@ -115,7 +115,7 @@ TEST_CASE("a denied path names the rule that decided and the smallest change tha
        inside + ask("read", "/home/u/a.csv")},
       {"read", "/etc/tool/x.conf", BrokenRule::kHidden, own.c_str(),
        inside + ask("read", "/etc/tool")},
-      {"read", "/etc/shadow", BrokenRule::kHidden, own.c_str(),
+      {"read", "/opt/sdk/key.pem", BrokenRule::kHidden, own.c_str(),
        inside + ": it belongs to the user alone, and no profile should give it"},
       {"create", "/srv/out/new", BrokenRule::kHidden, own.c_str(),
        write + ask("write", "/srv/out")},
@@ -203,6 +203,9 @@ TEST_CASE("a profile that is used by its file's path is changed by no command") 
 TEST_CASE("a path that a program made up gets into no command as anything else than itself") {
   const Violation odd = said(finding(BrokenRule::kHidden, "enter", "/opt/a b'$(id)"));
   CHECK(odd.remedy.ends_with("--read '/opt/a b'\\''$(id)'"));
+  // Beside it are other files, which nobody asked for.
+  const Violation pattern = said(finding(BrokenRule::kHidden, "read", "/opt/sdk/*"));
+  CHECK(pattern.permissions.front().exact == "/opt/sdk");
   // As a value of a profile it would be a pattern for everything.
   CHECK(said(finding(BrokenRule::kHidden, "enter", "/opt/*")).permissions.empty());
   for (const std::string& path : std::vector<std::string>{
