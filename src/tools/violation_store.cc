@@ -44,7 +44,9 @@ Repetitions ViolationStore::add(const std::string& principal, const std::string&
   own.calls = sum(own.calls, 1);
   Repetitions repeated;
   for (const sandbox::Violation& each : report.violations) {
-    const std::uint64_t calls = own.loops.met(report.policy_digest, report.call_id, each, now);
+    // What is kept of it is bounded here too.
+    const std::uint64_t calls =
+        own.loops.met(report.policy_digest, report.call_id, bounded(each), now);
     repeated.push_back(calls >= DenialLoops::kWorthSaying ? calls : 0);
   }
   for (std::size_t i = std::min(report.violations.size(), kKept); i-- > 0;) {
