@@ -409,6 +409,9 @@ def case_out_of_reach(ground):
     refused_start(ground, "a link into the workspace", "E2001 audit.file")
     if inside.exists():
         raise Failure("a refused log was made")
+    cached = ground.home / ".cache/mayfly/audit.jsonl"
+    ground.config.write_text(f'[audit]\nfile = "{cached}"\nkey_file = "{ground.key}"\n')
+    refused_start(ground, "a log among the caches", "E2001 audit.file")
     profile = ground.top / "wide.toml"
     configure(ground)
     for rule, path in (("read", ground.log.parent), ("read", ground.key), ("write", ground.log.parent)):
