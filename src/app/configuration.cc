@@ -114,6 +114,13 @@ ProfileSource Configuration::source() const { return {{}, {}, *host_}; }
 
 Result<sandbox::Policy> Configuration::without_audit(Result<sandbox::Policy> policy) const {
   if (!policy || !audit_) return policy;
+  for (const auto& [key, path] : audit_files(*audit_)) {
+    if (policy->cache && sandbox::is_within(path, real_place(policy->cache->root))) {
+      return fail(input_error(ErrorCode::kPathRefused, key, path,
+                              "lies among the build caches, which sandboxes write",
+                              kKeepAuditOutside));
+    }
+  }
   for (const sandbox::MountRule& mount : policy->mounts) {
     for (const auto& [key, path] : audit_files(*audit_)) {
       if (!sandbox::is_within(path, real_place(mount.source))) continue;

@@ -46,7 +46,7 @@ constexpr Shape kShapes[] = {
     // Options whose name ends in what they hold; = takes any value, a space one that is no option.
     {R"((?i)(--?[a-z0-9_-]*(?:password|passwd|passphrase|secret|token|api-?key|access-?key|secret-?key|private-?key|auth-?key|credentials?)=))" WORD,
      R"(\1[redacted])"},
-    {R"((?i)(--?[a-z0-9_-]*(?:password|passwd|passphrase|secret|token|api-?key|access-?key|secret-?key|private-?key|auth-?key|credentials?)\s+)(?:[^\s;&|'"\\-]|"|'|\\.)(?:"(?:[^"\\]|\\.)*"?|'[^']*'?|\\.|[^\s;&|'"\\])*)",
+    {R"((?i)(--?[a-z0-9_-]*(?:password|passwd|passphrase|secret|token|api-?key|access-?key|secret-?key|private-?key|auth-?key|credentials?)\s+)(?:[^\s;&|'"\\-]|"(?:[^"\\]|\\.)*"?|'[^']*'?|\\.)(?:"(?:[^"\\]|\\.)*"?|'[^']*'?|\\.|[^\s;&|'"\\])*)",
      R"(\1[redacted])"},
     // NAME=value, in the shell's way and in those of addresses and forms.
     {R"(([A-Za-z0-9_]*(?:KEY|(?i:TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY)|_PWD|_PASS|_AUTH)[A-Za-z0-9_]*=))" WORD,
@@ -58,7 +58,7 @@ constexpr Shape kShapes[] = {
      R"(\1[redacted])"},
     // Programs with options of their own.
     {R"(\b((?:mysql(?:dump|admin|import|show|check)?|mariadb(?:-dump|-admin)?|7z[ar]?)\b)" SAME
-     R"(-p)(?:")" WORD R"("|)" WORD ")",
+     R"(-p))" WORD,
      R"(\1[redacted])"},
     {R"(\b(sshpass\s+-p\s*))" WORD, R"(\1[redacted])"},
     {R"(\b((?:docker|podman|nerdctl|buildah|skopeo|helm|oras|crane)\b)" SAME R"(login\b)" SAME

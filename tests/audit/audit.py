@@ -73,7 +73,8 @@ def text_of(result):
 
 
 def records(ground, **wanted):
-    found = [json.loads(line) for part in parts(ground) for line in part.read_text().splitlines()]
+    found = [json.loads(line) for part in parts(ground) if part.exists()
+             for line in part.read_text().splitlines()]
     return [each for each in found if all(each.get(name) == value for name, value in wanted.items())]
 
 
@@ -163,7 +164,7 @@ def case_every_tool(ground):
 
 
 def case_decisions(ground):
-    server = Tools(ground)
+    server = Tools(ground, "--profile", "default,strict")
     for tool, arguments, code, field in (
             ("no_such_tool", {}, "E5002", "name"),
             ("run_command", {"command": 7, "nonsense": "x"}, "E5001", None),
@@ -175,7 +176,7 @@ def case_decisions(ground):
             ("run_command", "not an object", "E5001", "arguments")):
         before = len(records(ground))
         server.raw(tool, arguments)
-        new = [each for each in records(ground)[before:] if each["event"] not in ("call_start", "host")]
+        new = [each for each in records(ground)[before:] if each["event"] not in ("call_start", "host", "server_start")]
         record = one(f"{tool} {arguments}", new)
         if code is None:
             expect("its tool", record["tool"], tool)
@@ -246,6 +247,7 @@ def case_jobs(ground):
 
 def case_reload(ground):
     server = Tools(ground)
+    server.ask("list_jobs")
     text = ground.config.read_text()
     ground.config.write_text("wait = \"nonsense\"\n" + text)
     server.ask("run_command", command="true")
@@ -407,10 +409,13 @@ def case_out_of_reach(ground):
     refused_start(ground, "a link into the workspace", "E2001 audit.file")
     if inside.exists():
         raise Failure("a refused log was made")
+    cached = ground.home / ".cache/mayfly/audit.jsonl"
+    ground.config.write_text(f'[audit]\nfile = "{cached}"\nkey_file = "{ground.key}"\n')
+    refused_start(ground, "a log among the caches", "E2001 audit.file")
     profile = ground.top / "wide.toml"
     configure(ground)
     for rule, path in (("read", ground.log.parent), ("read", ground.key), ("write", ground.log.parent)):
-        profile.write_text(f'name = "wide"\nextends = "default"\n[filesystem]\n{rule} = ["{path}"]\n')
+        profile.write_text(f'extends = "default"\n[filesystem]\n{rule} = ["{path}"]\n')
         profile.chmod(0o600)
         refused_start(ground, f"a profile with {rule} {path}", "E2001 audit.", "--profile", str(profile))
     ground.log.parent.chmod(0o777)
@@ -419,6 +424,12 @@ def case_out_of_reach(ground):
 
 
 # --- a log that cannot be written ------------------------------------------------------------------
+
+
+def grow(server):
+    """A limit on the size of files holds for all of the server's: the log has to be the largest."""
+    for _ in range(60):
+        server.raw("get_job", {"job_id": "x" * 15_000})
 
 
 def limit_files(server, size):
@@ -442,6 +453,7 @@ def check_full(ground, server, fill, empty, refuses):
             raise Failure("a call ran that is not in the log")
     else:
         for result in (broken, reading):
+            expect(f"whether it failed: {text_of(result)}", result.get("isError", False), False)
             contains("the answer", text_of(result), "note: this call's record is not in the audit log: ")
         contains("the structured answer", broken["structuredContent"]["note"], str(ground.log))
         if not (ground.workspace / "during").exists():
@@ -463,12 +475,14 @@ def check_full(ground, server, fill, empty, refuses):
 
 def case_full_refuses(ground):
     server = Tools(ground, on_full="refuse")
+    grow(server)
     check_full(ground, server, lambda: limit_files(server, ground.log.stat().st_size + 10),
                lambda: limit_files(server, resource.RLIM_INFINITY), True)
 
 
 def case_full_continues(ground):
     server = Tools(ground, on_full="continue")
+    grow(server)
     check_full(ground, server, lambda: limit_files(server, ground.log.stat().st_size + 10),
                lambda: limit_files(server, resource.RLIM_INFINITY), False)
 

@@ -1,6 +1,6 @@
 #include "tools/redaction.h"
 
-#include <chrono>
+#include <time.h>
 
 #include "catch_shim.h"
 
@@ -88,6 +88,13 @@ const std::vector<Row>& rows() {
       {std::string("\xff\xfe TOKEN=a\xff z"), "a\xff", " z"},
   };
   return all;
+}
+
+// Of this thread: other programs take none of it.
+double processor_seconds() {
+  struct timespec now {};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
 }
 
 }  // namespace
@@ -201,9 +208,9 @@ TEST_CASE("hostile text takes time in proportion to its size") {
   const auto time = [](const std::string& unit, std::size_t size) {
     std::string text;
     while (text.size() < size) text += unit;
-    const auto start = std::chrono::steady_clock::now();
+    const double start = processor_seconds();
     CHECK(redacted(text).size() < 20 * size);
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return processor_seconds() - start;
   };
   for (const char* unit : {"a",
                            "mysql ",
