@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -45,12 +44,6 @@ OwnedFd hold_process(pid_t thread) {
 
 OwnedFd duplicate_of(const OwnedFd& process, int fd) {
   return OwnedFd(static_cast<int>(syscall(SYS_pidfd_getfd, process.get(), fd, 0)));
-}
-
-bool copy_from_thread(pid_t thread, std::uint64_t address, void* into, std::size_t size) {
-  iovec local{into, size};
-  iovec remote{reinterpret_cast<void*>(address), size};  // NOLINT: the program's address
-  return ::process_vm_readv(thread, &local, 1, &remote, 1, 0) == static_cast<ssize_t>(size);
 }
 
 std::optional<int> socket_option(const OwnedFd& socket, int option) {

@@ -23,9 +23,6 @@ OwnedFd hold_process(pid_t thread);
 // A descriptor of that process, for ourselves. Invalid, with errno, if it has none of that number.
 OwnedFd duplicate_of(const OwnedFd& process, int fd);
 
-// Whether all `size` bytes at `address` of the thread's memory could be copied.
-bool copy_from_thread(pid_t thread, std::uint64_t address, void* into, std::size_t size);
-
 // An option of SOL_SOCKET that is an int.
 std::optional<int> socket_option(const OwnedFd& socket, int option);
 

@@ -22,8 +22,8 @@
 #include "base/sys.h"
 #include "base/text.h"
 #include "sandbox/linux/id_view.h"
+#include "sandbox/linux/program_memory.h"
 #include "sandbox/linux/syscall_text.h"
-#include "sandbox/linux/thread_text.h"
 
 namespace mayfly::sandbox {
 namespace {
@@ -97,7 +97,7 @@ Result<Meant> resolve(pid_t thread, const Chown& chown) {
   Meant meant;
   std::string path;
   if (chown.path.has_value()) {
-    const auto text = text_of_thread(thread, *chown.path, PATH_MAX);
+    const auto text = ProgramMemory(thread).text(*chown.path);
     if (!text.has_value()) return fail(system_error("read a path", EFAULT));
     if (text->empty() && !chown.may_be_empty) return fail(system_error("chown", ENOENT));
     path = *text;
@@ -192,7 +192,7 @@ CallVerdict groups_verdict(const Listener& listener, const seccomp_notif& reques
   const auto count = static_cast<std::uint32_t>(request.data.args[0]);
   if (count == 0 || count > kMost) return {};
   std::vector<gid_t> wanted(count);
-  if (!read_of_thread(thread, request.data.args[1], wanted.data(), count * sizeof(gid_t))) {
+  if (!ProgramMemory(thread).read(request.data.args[1], wanted.data(), count * sizeof(gid_t))) {
     return {};
   }
   const IdView view = IdView::of_thread(thread, Of::kGroup);
@@ -229,8 +229,8 @@ CallVerdict realtime_verdict(const Listener& listener, const seccomp_notif& requ
 
 CallVerdict setscheduler_verdict(const Listener& listener, const seccomp_notif& request) {
   int priority = 0;
-  const bool read = read_of_thread(static_cast<pid_t>(request.pid), request.data.args[2], &priority,
-                                   sizeof priority);
+  const bool read = ProgramMemory(static_cast<pid_t>(request.pid))
+                        .read(request.data.args[2], &priority, sizeof priority);
   if (!read) return {};
   return realtime_verdict(listener, request,
                           static_cast<int>(request.data.args[1]) & ~SCHED_RESET_ON_FORK, priority);
@@ -246,8 +246,8 @@ CallVerdict setattr_verdict(const Listener& listener, const seccomp_notif& reque
     std::uint64_t runtime, deadline, period;
   } wanted{};
   constexpr std::uint64_t kKnownFlags = 1;  // SCHED_FLAG_RESET_ON_FORK; others depend on the kernel
-  const bool read =
-      read_of_thread(static_cast<pid_t>(request.pid), request.data.args[1], &wanted, sizeof wanted);
+  const bool read = ProgramMemory(static_cast<pid_t>(request.pid))
+                        .read(request.data.args[1], &wanted, sizeof wanted);
   if (!read || wanted.size < sizeof wanted || wanted.size > 4096) return {};
   if ((wanted.flags & ~kKnownFlags) != 0 || request.data.args[2] != 0) return {};
   return realtime_verdict(listener, request, static_cast<int>(wanted.policy), wanted.priority);
@@ -276,7 +276,7 @@ CallVerdict rlimit_verdict(const Listener& listener, const seccomp_notif& reques
   const auto thread = static_cast<pid_t>(request.pid);
   struct rlimit wanted {};
   struct rlimit now {};
-  if (address == 0 || !read_of_thread(thread, address, &wanted, sizeof wanted)) return {};
+  if (address == 0 || !ProgramMemory(thread).read(address, &wanted, sizeof wanted)) return {};
   const auto which = static_cast<unsigned>(resource);
   if (which >= RLIM_NLIMITS || wanted.rlim_cur > wanted.rlim_max) return {};
   if (::syscall(SYS_prlimit64, thread, which, nullptr, &now) < 0) return {};

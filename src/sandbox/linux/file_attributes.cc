@@ -5,7 +5,6 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 #include <utime.h>
 
@@ -16,6 +15,7 @@
 #include <utility>
 
 #include "base/sys.h"
+#include "sandbox/linux/program_memory.h"
 #include "sandbox/workspace.h"
 
 namespace mayfly::sandbox {
@@ -33,41 +33,8 @@ struct Wish {
   struct timespec times[2] = {{0, UTIME_NOW}, {0, UTIME_NOW}};
 };
 
-// The memory of one thread, read once.
-class Memory {
- public:
-  explicit Memory(pid_t thread) : thread_(thread) {}
-
-  bool read(std::uint64_t at, void* to, std::size_t size) const {
-    struct iovec here {
-      to, size
-    };
-    struct iovec there {
-      reinterpret_cast<void*>(at), size
-    };
-    return ::process_vm_readv(thread_, &here, 1, &there, 1, 0) == static_cast<ssize_t>(size);
-  }
-  // A string may end right before a page that is not there, so it is read up to each page's end.
-  std::optional<std::string> read_path(std::uint64_t at) const {
-    constexpr std::uint64_t kPage = 4096;
-    std::string text;
-    while (text.size() < PATH_MAX) {
-      char part[kPage];
-      const std::size_t size = kPage - (at + text.size()) % kPage;
-      if (!read(at + text.size(), part, size)) return std::nullopt;
-      const char* end = std::find(part, part + size, '\0');
-      text.append(static_cast<const char*>(part), end);
-      if (end != part + size) return text;
-    }
-    return std::nullopt;
-  }
-
- private:
-  pid_t thread_;
-};
-
 template <typename Time>
-bool read_times(const Memory& memory, std::uint64_t at, Wish& wish) {
+bool read_times(const ProgramMemory& memory, std::uint64_t at, Wish& wish) {
   if (at == 0) return true;
   Time times[2];
   if (!memory.read(at, times, sizeof times)) return false;
@@ -81,7 +48,7 @@ bool read_times(const Memory& memory, std::uint64_t at, Wish& wish) {
   return true;
 }
 
-bool read_utimbuf(const Memory& memory, std::uint64_t at, Wish& wish) {
+bool read_utimbuf(const ProgramMemory& memory, std::uint64_t at, Wish& wish) {
   if (at == 0) return true;
   struct utimbuf times {};
   if (!memory.read(at, &times, sizeof times)) return false;
@@ -90,7 +57,7 @@ bool read_utimbuf(const Memory& memory, std::uint64_t at, Wish& wish) {
   return true;
 }
 
-std::optional<Wish> understand(const seccomp_data& call, const Memory& memory) {
+std::optional<Wish> understand(const seccomp_data& call, const ProgramMemory& memory) {
   const auto fd = [&call](int i) { return static_cast<int>(call.args[i]); };
   const auto mode = [&call](int i) { return static_cast<mode_t>(call.args[i] & 07777); };
   Wish wish;
@@ -133,12 +100,12 @@ std::optional<Wish> understand(const seccomp_data& call, const Memory& memory) {
 }
 
 // The file that the thread means, as a path descriptor.
-Result<OwnedFd> resolve(pid_t thread, const Wish& wish, const Memory& memory) {
+Result<OwnedFd> resolve(pid_t thread, const Wish& wish, const ProgramMemory& memory) {
   const std::string proc = "/proc/" + std::to_string(thread);
   const std::string base =
       wish.directory == AT_FDCWD ? proc + "/cwd" : proc + "/fd/" + std::to_string(wish.directory);
   if (wish.path == 0) return sys::open(base, O_PATH);
-  const auto path = memory.read_path(wish.path);
+  const auto path = memory.text(wish.path);
   if (!path) return fail(system_error("read a path", EFAULT));
   if (path->empty()) return fail(system_error("chmod", ENOENT));
   // Links like /proc/self/fd/3 would be looked up as init's: only the ones above are the thread's.
@@ -185,7 +152,7 @@ bool FileAttributes::allows(int file) const {
 
 int FileAttributes::perform(int listener, const seccomp_notif& request) const {
   const auto thread = static_cast<pid_t>(request.pid);
-  const Memory memory(thread);
+  const ProgramMemory memory(thread);
   const std::optional<Wish> wish = understand(request.data, memory);
   if (!wish || (wish->path == 0 && wish->directory == AT_FDCWD)) return EFAULT;
   if (wish->mode && (*wish->mode & kSetId) != 0) return EPERM;

@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "sandbox/linux/asking_thread.h"
+#include "sandbox/linux/program_memory.h"
 
 namespace mayfly::sandbox {
 namespace {
@@ -74,7 +75,7 @@ std::optional<InternetCall> copy_internet_call(const Listener& listener,
   if (!call.socket.valid()) return std::nullopt;
   const std::optional<int> domain = socket_option(call.socket, SO_DOMAIN);
   if (domain != AF_INET && domain != AF_INET6) return std::nullopt;
-  if (size > 0 && !copy_from_thread(thread, from, &call.raw, size)) return std::nullopt;
+  if (size > 0 && !ProgramMemory(thread).read(from, &call.raw, size)) return std::nullopt;
   // The thread's number may have become another process's before all of this was read.
   if (!listener.still_asked(request.id)) return std::nullopt;
   call.size = size;

@@ -34,4 +34,10 @@ std::optional<std::string_view> ProgramMemory::string(std::uint64_t at, PathBuff
   return std::nullopt;
 }
 
+std::optional<std::string> ProgramMemory::text(std::uint64_t at) const {
+  PathBuffer buffer;
+  const auto found = string(at, buffer);
+  return found.has_value() ? std::optional<std::string>(*found) : std::nullopt;
+}
+
 }  // namespace mayfly::sandbox

@@ -5,6 +5,7 @@
 #include <climits>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace mayfly::sandbox {
@@ -26,6 +27,7 @@ class ProgramMemory {
   // The string at `at` without its zero, kept in `buffer`. Nothing for an address that is none and
   // for what is too long for a path.
   std::optional<std::string_view> string(std::uint64_t at, PathBuffer& buffer) const;
+  std::optional<std::string> text(std::uint64_t at) const;
 
  private:
   pid_t thread_;

@@ -18,7 +18,7 @@
 
 #include "base/text.h"
 #include "sandbox/linux/argument_names.h"
-#include "sandbox/linux/thread_text.h"
+#include "sandbox/linux/program_memory.h"
 
 namespace mayfly::sandbox {
 namespace {
@@ -262,7 +262,9 @@ Finding denied_call(const seccomp_data& data, std::optional<std::uint16_t> rule,
 Finding denied_request(const Listener& listener, const seccomp_notif& request,
                        std::optional<std::uint16_t> rule) {
   Finding finding = denied_call(request.data, rule, [&request](std::uint64_t address) {
-    return text_of_thread(static_cast<pid_t>(request.pid), address, kMostText);
+    auto text = ProgramMemory(static_cast<pid_t>(request.pid)).text(address);
+    if (text.has_value()) text->resize(std::min(text->size(), kMostText));
+    return text;
   });
   // Its number may be another's: then the strings were nobody's.
   return listener.still_asked(request.id) ? finding : denied_call(request.data, rule);

@@ -23,6 +23,7 @@
 #include "base/fd.h"
 #include "base/sys.h"
 #include "sandbox/linux/asking_thread.h"
+#include "sandbox/linux/program_memory.h"
 
 namespace mayfly::sandbox {
 namespace {
@@ -220,7 +221,7 @@ ConnectOutcome connect_for_program(const ConnectRequest& request, const ConnectH
     sockaddr_un local;
   } address{};
   if (request.size > sizeof address.any) return {EINVAL, {}};
-  if (!copy_from_thread(request.thread, request.address, &address, request.size))
+  if (!ProgramMemory(request.thread).read(request.address, &address, request.size))
     return {EFAULT, {}};
   const OwnedFd cwd(::open(("/proc/" + std::to_string(request.thread) + "/cwd").c_str(),
                            O_PATH | O_DIRECTORY | O_CLOEXEC));
