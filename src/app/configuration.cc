@@ -3,14 +3,37 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
+#include "sandbox/workspace.h"
 #include "tools/file_tasks.h"
 
 namespace mayfly::app {
 namespace {
 
-constexpr std::string_view kAtStartOnly[] = {"workspaces", "era", "calls.most", "calls.queued"};
+constexpr std::string_view kAtStartOnly[] = {"workspaces",         "era",           "calls.most",
+                                             "calls.queued",       "audit.enabled", "audit.file",
+                                             "audit.key_file",     "audit.flush",   "audit.on_full",
+                                             "audit.rotate_bytes", "audit.keep"};
+
+constexpr const char* kKeepAuditOutside =
+    "keep the audit log and its key where no sandbox reaches, as in ~/.local/state/mayfly";
+
+// The directory, without links, that a file which need not be there yet would be in.
+std::string real_place(const std::string& file) {
+  std::error_code ignored;
+  const auto path = std::filesystem::weakly_canonical(file, ignored);
+  return ignored ? file : path.string();
+}
+
+// The files whose directory holds the log or the key, with links and without.
+std::vector<std::pair<const char*, std::string>> audit_files(const tools::AuditOptions& audit) {
+  return {{"audit.file", audit.log.file},
+          {"audit.file", real_place(audit.log.file)},
+          {"audit.key_file", audit.log.key_file},
+          {"audit.key_file", real_place(audit.log.key_file)}};
+}
 
 }  // namespace
 
@@ -35,12 +58,20 @@ Result<tools::ProfileSet> Configuration::load(std::vector<settings::FileMark>& m
   for (const std::string& path : files.real_paths) {
     TRY(check_outside("config", path, host->workspaces, "keep it in ~/.config/mayfly"));
   }
+  // That of the first load stays in force.
+  const auto audit = host_ ? audit_ : audit_options(files.config, user_);
+  if (audit) {
+    for (const auto& [key, path] : audit_files(*audit)) {
+      TRY(check_outside(key, path, host->workspaces, kKeepAuditOutside));
+    }
+  }
   const auto projects = options_.policy.no_project ? ProfileSource::Projects::kIgnore
                                                    : ProfileSource::Projects::kRead;
   const ProfileSource source(values_of(files.config.profiles, user_), std::move(layer), *host,
                              projects);
   tools::ProfileSet set = TRY(source.load_or_refuse(marks));
   host_ = std::move(host);
+  audit_ = audit;
   latest_ = std::move(files.config);
   return set;
 }
@@ -81,12 +112,33 @@ std::vector<std::string> Configuration::for_the_next_start(const ServerConfig& b
 
 ProfileSource Configuration::source() const { return {{}, {}, *host_}; }
 
+Result<sandbox::Policy> Configuration::without_audit(Result<sandbox::Policy> policy) const {
+  if (!policy || !audit_) return policy;
+  for (const auto& [key, path] : audit_files(*audit_)) {
+    if (policy->cache && sandbox::is_within(path, real_place(policy->cache->root))) {
+      return fail(input_error(ErrorCode::kPathRefused, key, path,
+                              "lies among the build caches, which sandboxes write",
+                              kKeepAuditOutside));
+    }
+  }
+  for (const sandbox::MountRule& mount : policy->mounts) {
+    for (const auto& [key, path] : audit_files(*audit_)) {
+      if (!sandbox::is_within(path, real_place(mount.source))) continue;
+      return fail(input_error(ErrorCode::kPathRefused, key, path,
+                              "can be reached from a sandbox: profile " + policy->profile +
+                                  " shows " + mount.source + " (" + mount.rule + ")",
+                              kKeepAuditOutside));
+    }
+  }
+  return policy;
+}
+
 Result<sandbox::Policy> Configuration::resolve(const tools::OfferedProfile& offered) const {
-  return source().resolve(offered);
+  return without_audit(source().resolve(offered));
 }
 
 Result<sandbox::Policy> Configuration::preview(const tools::OfferedProfile& offered) const {
-  return source().preview(offered);
+  return without_audit(source().preview(offered));
 }
 
 }  // namespace mayfly::app

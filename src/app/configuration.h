@@ -27,6 +27,9 @@ class Configuration {
   const ServerConfig& latest() const { return latest_; }
   tools::WorkbenchOptions workbench_options() const;
   sandbox::EngineOptions engine_options() const;
+  // What goes into the audit log, if there is one. E2001 if a sandbox could reach its files: they
+  // lie in a workspace.
+  const std::optional<tools::AuditOptions>& audit() const { return audit_; }
   // What `latest` says otherwise than `before` did, and a running server cannot follow: "calls.most
   // (/etc/mayfly/mayfly.toml:3:1)".
   std::vector<std::string> for_the_next_start(const ServerConfig& before) const;
@@ -36,10 +39,13 @@ class Configuration {
 
  private:
   ProfileSource source() const;
+  // E2001 if the policy shows a sandbox the audit log or its key.
+  Result<sandbox::Policy> without_audit(Result<sandbox::Policy> policy) const;
 
   const ServeOptions options_;
   const sandbox::HostUser user_;
-  std::optional<sandbox::Host> host_;  // of the first load
+  std::optional<sandbox::Host> host_;         // of the first load
+  std::optional<tools::AuditOptions> audit_;  // of the first load
   ServerConfig latest_;
 };
 

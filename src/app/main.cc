@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "app/audit_commands.h"
 #include "app/cache.h"
 #include "app/config_commands.h"
 #include "app/doctor.h"
@@ -54,6 +55,9 @@ int explain(int argc, char** argv) {
   app::ConfigOptions config_options;
   add_config_commands(*app.add_subcommand("config", "The server's configuration files."),
                       config_options);
+  mayfly::app::AuditCommandOptions audit_options;
+  mayfly::app::add_audit_commands(*app.add_subcommand("audit", "The log of calls and decisions."),
+                          audit_options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -95,6 +99,7 @@ int main(int argc, char** argv) {
     if (subcommand == "doctor") return mayfly::app::doctor(argc, argv);
     if (subcommand == "cache") return mayfly::app::cache(argc, argv);
     if (subcommand == "profile") return mayfly::app::profile(argc, argv);
+    if (subcommand == "audit") return mayfly::app::audit(argc, argv);
     if (subcommand == "config") return mayfly::app::config(argc, argv);
   }
   return explain(argc, argv);

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/audit_events.h"
 #include "app/configuration.h"
 #include "app/protocol_fds.h"
 #include "app/serve_options.h"
@@ -23,7 +24,6 @@ namespace mayfly::app {
 namespace {
 
 using tools::OfferedProfiles;
-using Policies = std::vector<std::shared_ptr<const sandbox::Policy>>;
 
 Result<ServeOptions> parse(int argc, char** argv) {
   ServeOptions options;
@@ -56,10 +56,12 @@ class CurrentBriefing {
 };
 
 // Everything that a good configuration comes to. Members in the order of their making: the
-// workbench uses the profiles.
+// workbench uses the profiles, and its calls the trail until the last has ended.
 struct Service {
   std::shared_ptr<Configuration> configuration;
   ServerConfig in_force;
+  std::unique_ptr<tools::AuditTrail> trail;  // null without an audit log
+  std::unique_ptr<BackgroundThread> probing = std::make_unique<BackgroundThread>();
   std::shared_ptr<CurrentBriefing> briefing = std::make_shared<CurrentBriefing>();
   std::unique_ptr<OfferedProfiles> profiles;
   std::unique_ptr<tools::Workbench> bench;
@@ -77,11 +79,19 @@ Result<Service> make_service(ServeOptions options, std::unique_ptr<sandbox::Pres
   service.in_force = configuration->latest();
   const tools::WorkbenchOptions wanted = configuration->workbench_options();
   service.briefing->set(tools::make_briefing(previews, wanted.max_wait));
+  if (const auto& audit = configuration->audit()) {
+    service.trail = TRY(tools::AuditTrail::open(*audit));
+    record_start(service.trail.get(), service.in_force, previews);
+    record_host(service.trail.get(), *service.probing);
+  }
   service.profiles = std::make_unique<OfferedProfiles>(
       std::move(offered),
       [configuration](std::vector<settings::FileMark>& seen) { return configuration->load(seen); },
       [configuration](const tools::OfferedProfile& each) { return configuration->resolve(each); },
       log_line);
+  service.profiles->when_not_taken([trail = service.trail.get()](const std::string& why) {
+    record_refused_reload(trail, why);
+  });
   service.bench = std::make_unique<tools::Workbench>(
       *service.profiles, sandbox::make_engine(configuration->engine_options(), std::move(early)),
       wanted);
@@ -107,6 +117,7 @@ Result<std::unique_ptr<mcp::Server>> make_server(const Result<Service>& service)
   }
   options.era = service->in_force.era->value;
   options.resources = tools::make_resources(*service->bench);
+  options.witness = service->trail.get();
   return mcp::Server::make(
       {.name = "mayfly", .title = "Mayfly", .version = MAYFLY_VERSION, .website = ""},
       [briefing = service->briefing] { return tools::instructions(briefing->get()); },
@@ -120,6 +131,7 @@ void take(Service& service, mcp::Server& server, const Policies& policies) {
     log_line(what + " changed, which takes effect at the next start");
   }
   service.in_force = configuration.latest();
+  record_reload(service.trail.get(), service.in_force, policies);
   const tools::WorkbenchOptions wanted = configuration.workbench_options();
   service.bench->set_options(wanted);
   if (policies.empty()) return;  // calls are refused: what is told stays

@@ -1,6 +1,7 @@
 #include "app/serve_options.h"
 
 #include <charconv>
+#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -88,6 +89,8 @@ void add_serve_options(CLI::App& command, ServeOptions& options) {
       .add_option("--max-queued", options.max_queued,
                   "calls that wait for a place, all clients together (default 64)")
       ->option_text("N");
+  command.add_option("--audit", options.audit, "audit log of all calls (default: none)")
+      ->option_text("FILE");
   refuse_empty_values(command);
 }
 
@@ -110,6 +113,10 @@ Result<ServerConfig> options_config(const ServeOptions& options) {
   if (!options.max_queued.empty()) {
     config.calls.queued =
         said("--max-queued", TRY(parse_places("--max-queued", options.max_queued, 0)));
+  }
+  if (!options.audit.empty()) {
+    std::error_code ignored;
+    config.audit.file = said("--audit", std::filesystem::absolute(options.audit, ignored).string());
   }
   return config;
 }

@@ -18,6 +18,7 @@ struct ServeOptions {
   std::string wait_ms;
   std::string max_calls;
   std::string max_queued;
+  std::string audit;
 };
 void add_serve_options(CLI::App& command, ServeOptions& options);
 

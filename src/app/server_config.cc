@@ -1,5 +1,7 @@
 #include "app/server_config.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <memory>
@@ -20,6 +22,7 @@ using settings::Located;
 using settings::Reading;
 
 constexpr std::uint64_t kMostCalls = 4096;
+constexpr std::uint64_t kMostParts = 10'000;
 constexpr milliseconds kLongestWait{24 * 3'600'000};
 constexpr std::string_view kHome = "${home}";
 
@@ -59,6 +62,13 @@ Codec<Words> paths() {
   return not_empty(settings::list_codec(placed(settings::text_codec("path", check))));
 }
 
+Codec<std::string> path_codec() {
+  return settings::text_codec("path", [](const std::string& path) -> Reading<std::string> {
+    if (is_from_the_top(path) && !path.ends_with("/")) return path;
+    return settings::complain("is no absolute path of a file", "start it with / or ${home}/");
+  });
+}
+
 Codec<Words> profile_names() {
   const auto check = [](const std::string& name) -> Reading<std::string> {
     if (sandbox::is_profile_name(name) || is_from_the_top(name)) return name;
@@ -88,7 +98,7 @@ Located<T> built_in(T value) {
 
 // What this version has not, so that nobody believes it to be on.
 bool is_of_a_later_version(const std::string& name) {
-  static constexpr std::string_view kLater[] = {"audit", "http", "listeners", "tokens"};
+  static constexpr std::string_view kLater[] = {"http", "listeners", "tokens"};
   return std::find(std::begin(kLater), std::end(kLater), name) != std::end(kLater);
 }
 
@@ -139,7 +149,8 @@ const settings::Format<ServerConfig>& server_config_format() {
   static const settings::Format<ServerConfig> format(
       "Configuration of a Mayfly server",
       {{"calls", "Calls that are worked on."},
-       {"jobs", "Commands that outlive their request, and output that is kept."}},
+       {"jobs", "Commands that outlive their request, and output that is kept."},
+       {"audit", "A log of all calls and decisions."}},
       {
           setting<C, Words>(
               "", "workspaces", paths(),
@@ -186,6 +197,38 @@ const settings::Format<ServerConfig>& server_config_format() {
               "jobs", "output", settings::size_codec(),
               "Output of finished jobs that is kept, all together.",
               [](C & c) -> auto& { return c.jobs.output_bytes; }),
+          setting<C, bool>(
+              "audit", "enabled", settings::bool_codec(),
+              "Whether the log is written, if `file` names one.",
+              [](C & c) -> auto& { return c.audit.enabled; }),
+          setting<C, std::string>(
+              "audit", "file", path_codec(), "The log. Without it there is none.",
+              [](C & c) -> auto& { return c.audit.file; }),
+          setting<C, std::string>(
+              "audit", "key_file", path_codec(),
+              "The key that confirms records, made at first use. Without it: audit.key below "
+              "~/.local/state/mayfly, as root below /var/lib/mayfly.",
+              [](C & c) -> auto& { return c.audit.key_file; }),
+          setting<C, audit::Flush>(
+              "audit", "flush",
+              settings::word_codec<audit::Flush>(
+                  {{"none", audit::Flush::kNone}, {"answer", audit::Flush::kAnswer}}),
+              "Whether a record is on the disk before its answer leaves.",
+              [](C & c) -> auto& { return c.audit.flush; }),
+          setting<C, tools::OnFull>(
+              "audit", "on_full",
+              settings::word_codec<tools::OnFull>(
+                  {{"refuse", tools::OnFull::kRefuse}, {"continue", tools::OnFull::kContinue}}),
+              "When a record cannot be written: refuse calls, or continue and say so in each "
+              "answer.",
+              [](C & c) -> auto& { return c.audit.on_full; }),
+          setting<C, std::uint64_t>(
+              "audit", "rotate_bytes", settings::size_codec(),
+              "When the log has this size it becomes FILE.1.",
+              [](C & c) -> auto& { return c.audit.rotate_bytes; }),
+          setting<C, std::uint64_t>(
+              "audit", "keep", count_codec(1, kMostParts), "How many such parts are kept.",
+              [](C & c) -> auto& { return c.audit.keep; }),
       });
   return format;
 }
@@ -193,6 +236,7 @@ const settings::Format<ServerConfig>& server_config_format() {
 ServerConfig built_in_config() {
   const tools::WorkbenchOptions bench;
   const sandbox::EngineOptions engine;
+  const tools::AuditOptions trail;
   ServerConfig config;
   config.profiles = built_in(Words{built_in(sandbox::shipped_profiles().front())});
   config.era = built_in(mcp::EraOption::kAuto);
@@ -204,6 +248,11 @@ ServerConfig built_in_config() {
   config.jobs.finished = built_in<std::uint64_t>(bench.jobs.finished);
   config.jobs.keep = built_in(bench.jobs.keep);
   config.jobs.output_bytes = built_in(bench.jobs.finished_output_bytes);
+  config.audit.enabled = built_in(true);
+  config.audit.flush = built_in(trail.log.flush);
+  config.audit.on_full = built_in(trail.on_full);
+  config.audit.rotate_bytes = built_in(trail.log.rotate_bytes);
+  config.audit.keep = built_in<std::uint64_t>(trail.log.keep);
   return config;
 }
 
@@ -233,6 +282,24 @@ LoadedServerConfig load_server_config(const ConfigFiles& files, Diagnostics& dia
 
 std::string with_home(const std::string& text, const sandbox::HostUser& user) {
   return text.starts_with(kHome) ? user.home + text.substr(kHome.size()) : text;
+}
+
+std::string usual_audit_key(const sandbox::HostUser& user) {
+  return (::getuid() == 0 ? "/var/lib/mayfly" : sandbox::state_root(user)) + "/audit.key";
+}
+
+std::optional<tools::AuditOptions> audit_options(const ServerConfig& config,
+                                                 const sandbox::HostUser& user) {
+  const auto& said = config.audit;
+  if (!said.file || !said.enabled->value) return std::nullopt;
+  tools::AuditOptions out;
+  out.log.file = with_home(said.file->value, user);
+  out.log.key_file = said.key_file ? with_home(said.key_file->value, user) : usual_audit_key(user);
+  out.log.flush = said.flush->value;
+  out.log.rotate_bytes = said.rotate_bytes->value;
+  out.log.keep = static_cast<unsigned>(said.keep->value);
+  out.on_full = said.on_full->value;
+  return out;
 }
 
 std::vector<std::string> values_of(const Said<Words>& words, const sandbox::HostUser& user) {

@@ -15,6 +15,7 @@
 #include "settings/format.h"
 #include "settings/location.h"
 #include "settings/trusted_file.h"
+#include "tools/audit_trail.h"
 #include "tools/receipt.h"
 
 namespace mayfly::app {
@@ -40,6 +41,13 @@ struct ServerConfig {
     Said<std::uint64_t> running, finished, output_bytes;
     Said<milliseconds> keep;
   } jobs;
+  struct {
+    Said<bool> enabled;
+    Said<std::string> file, key_file;
+    Said<audit::Flush> flush;
+    Said<tools::OnFull> on_full;
+    Said<std::uint64_t> rotate_bytes, keep;
+  } audit;
 };
 
 const settings::Format<ServerConfig>& server_config_format();
@@ -70,6 +78,11 @@ LoadedServerConfig load_server_config(const ConfigFiles& files, settings::Diagno
 
 // `text` with ${home} at its start replaced.
 std::string with_home(const std::string& text, const sandbox::HostUser& user);
+// What a server with this configuration writes where; nothing if it writes no audit log.
+std::optional<tools::AuditOptions> audit_options(const ServerConfig& config,
+                                                 const sandbox::HostUser& user);
+// Where the key is if nobody says: below state_root(), as root in /var/lib/mayfly.
+std::string usual_audit_key(const sandbox::HostUser& user);
 std::vector<std::string> values_of(const Said<Words>& words, const sandbox::HostUser& user);
 
 }  // namespace mayfly::app

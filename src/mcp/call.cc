@@ -16,18 +16,35 @@ Call::Call(Setup setup)
       sink_(std::move(setup.sink)),
       table_(std::move(setup.table)),
       log_(std::move(setup.log)),
+      witness_(setup.witness),
+      principal_(setup.call.principal),
+      client_(setup.call.client),
       cancel_(setup.call.cancel),
       pending_(std::move(setup.call)),
       slot_(std::move(setup.slot)) {}
 
 void Call::run(const Server::Tool& tool) {
   auto call = begin();
-  if (!call) return;
+  if (!call) {
+    if (witness_ != nullptr) {
+      Error gone;
+      gone.code = ErrorCode::kCancelled;
+      gone.message = "the client withdrew it before it ran";
+      witness_->refused({tool_, Json(), principal_, client_}, {gone});
+    }
+    return;
+  }
   ToolReply reply(shared_from_this());
   reply.set_wants_progress(!progress_token_.is_null());
   try {
     auto faults = check_arguments(call->arguments, tool.entry->spec.input_schema, tool.input);
-    if (!faults.empty()) return reply(error_result(faults));
+    if (!faults.empty()) {
+      if (witness_ != nullptr) {
+        witness_->refused({tool_, call->arguments, principal_, client_}, faults);
+      }
+      return reply(error_result(faults));
+    }
+    if (!let_pass(*call, tool.entry->spec.annotations.read_only, reply)) return;
     tool.entry->handler(std::move(*call), std::move(reply));
   } catch (const std::exception& thrown) {
     log("tool " + tool_ + " threw: " + thrown.what());
@@ -45,10 +62,31 @@ std::optional<ToolCall> Call::begin() {
   return std::nullopt;
 }
 
+bool Call::let_pass(ToolCall& call, bool read_only, ToolReply& reply) {
+  if (witness_ == nullptr) return true;
+  auto witnessed = witness_->arrived({tool_, call.arguments, principal_, client_, read_only});
+  if (!witnessed) {
+    reply(error_result(witnessed.error()));
+    return false;
+  }
+  call.witnessed = *witnessed;
+  witnessed_ = *std::move(witnessed);
+  return true;
+}
+
+// What the witness does before an answer leaves may take the time of a disk: not in this thread.
 void Call::finish(ToolResult result) {
+  if (!witnessed_) return send(std::move(result));
+  witness_->post([self = shared_from_this(), answer = std::move(result)]() mutable {
+    self->witnessed_->answering(answer);
+    self->send(std::move(answer));
+  });
+}
+
+void Call::send(ToolResult result) {
   if (declares_output_ && !result.is_error && !result.structured) {
     log("tool " + tool_ + " declares an output schema and answered without structured content");
-    return abandon();
+    return send_nothing("the tool " + tool_ + " ended without an answer");
   }
   answer(result_message(id_, wire_->tool_result(std::move(result))));
   let_go();
@@ -57,6 +95,14 @@ void Call::finish(ToolResult result) {
 // What a handler does when its call was withdrawn, and a fault of it otherwise.
 void Call::abandon() {
   const std::string what = "the tool " + tool_ + " ended without an answer";
+  if (!witnessed_) return send_nothing(what);
+  witness_->post([self = shared_from_this(), what] {
+    self->witnessed_->dropped(what);
+    self->send_nothing(what);
+  });
+}
+
+void Call::send_nothing(const std::string& what) {
   if (answer(error_message(id_, {rpc::kInternalError, what, {}}))) log(what);
   let_go();
 }

@@ -27,6 +27,7 @@ class Call : public ToolReply::Sink, public InFlight, public std::enable_shared_
     std::shared_ptr<InFlightTable> table;
     CallSlot slot;
     std::function<void(const std::string&)> log;
+    Witness* witness = nullptr;
   };
   explicit Call(Setup setup);
 
@@ -41,6 +42,10 @@ class Call : public ToolReply::Sink, public InFlight, public std::enable_shared_
 
  private:
   std::optional<ToolCall> begin();
+  // The call, let pass by the witness; nothing once the reply has said why not.
+  bool let_pass(ToolCall& call, bool read_only, ToolReply& reply);
+  void send(ToolResult result);
+  void send_nothing(const std::string& why);
   // False if the call was over already.
   bool answer(Outgoing message);
   void let_go();
@@ -54,7 +59,11 @@ class Call : public ToolReply::Sink, public InFlight, public std::enable_shared_
   const std::shared_ptr<MessageSink> sink_;
   const std::shared_ptr<InFlightTable> table_;
   const std::function<void(const std::string&)> log_;
+  Witness* const witness_;
+  const std::string principal_;
+  const Json client_;
   CancelToken cancel_;
+  std::shared_ptr<WitnessedCall> witnessed_;  // set by run() before there can be an answer
 
   std::mutex state_mutex_;
   bool over_ = false;

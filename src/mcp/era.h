@@ -21,6 +21,8 @@ inline constexpr std::string_view kProtocolVersion = "io.modelcontextprotocol/pr
 inline constexpr std::string_view kClientCapabilities =
     "io.modelcontextprotocol/clientCapabilities";
 inline constexpr std::string_view kServerInfo = "io.modelcontextprotocol/serverInfo";
+inline constexpr std::string_view kSubscriptionId = "io.modelcontextprotocol/subscriptionId";
+inline constexpr std::string_view kClientInfo = "io.modelcontextprotocol/clientInfo";
 inline constexpr std::string_view kProgressToken = "progressToken";
 }  // namespace meta_key
 

@@ -44,6 +44,15 @@ void InFlightTable::withdraw_all() {
   for (const auto& [id, entry] : entries) entry->withdraw();
 }
 
+void InFlightTable::server_ends() {
+  std::map<RequestId, std::shared_ptr<InFlight>> entries;
+  {
+    const std::lock_guard lock(mutex_);
+    entries = entries_;
+  }
+  for (const auto& [id, entry] : entries) entry->server_ends();
+}
+
 void InFlightTable::work_began() {
   const std::lock_guard lock(mutex_);
   ++working_;

@@ -18,6 +18,8 @@ class InFlight {
   virtual ~InFlight() = default;
   // The client withdrew it. When this returns, nothing more is sent about it.
   virtual void withdraw() = 0;
+  // The server is about to end: for a request that would stay open until then.
+  virtual void server_ends() {}
 };
 
 // How many calls the whole server works on, whoever asked. Thread-safe.
@@ -46,6 +48,7 @@ class InFlightTable {
   // Withdraws `id`; ignores an id that is unknown or answered.
   void withdraw(const RequestId& id);
   void withdraw_all();
+  void server_ends();
 
   void work_began();
   void work_ended();

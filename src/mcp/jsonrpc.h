@@ -76,6 +76,9 @@ struct Outgoing {
   std::string text;
   std::optional<RequestId> id;
   int error_code = 0;
+  // Of a notification, if not empty: while one with the same text here waits to be read, another is
+  // not needed, and is dropped; the first never is.
+  std::string once = {};
 };
 
 // The largest message that clients take: some drop a longer line without a word.

@@ -32,8 +32,26 @@ Result<std::vector<ResourceContents>> ResourceRegistry::read(const std::string& 
   for (const auto& provider : providers_) {
     if (uri.starts_with(provider->prefix())) return provider->read(uri, principal);
   }
-  return fail(input_error(ErrorCode::kNotFound, "uri", uri, "no such resource",
-                          "resources/list and resources/templates/list name what there is"));
+  return fail(no_such_resource(uri));
+}
+
+Status ResourceRegistry::check(const std::string& uri, const std::string& principal) const {
+  for (const auto& provider : providers_) {
+    if (uri.starts_with(provider->prefix())) return provider->check(uri, principal);
+  }
+  return fail(no_such_resource(uri));
+}
+
+Status ResourceProvider::check(const std::string& uri, const std::string& principal) const {
+  for (const Resource& each : list(principal)) {
+    if (each.uri == uri) return {};
+  }
+  return fail(no_such_resource(uri));
+}
+
+Error no_such_resource(const std::string& uri) {
+  return input_error(ErrorCode::kNotFound, "uri", uri, "no such resource",
+                     "resources/list and resources/templates/list name what there is");
 }
 
 }  // namespace mayfly::mcp

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "mcp/json.h"
+#include "mcp/resource_updates.h"
 
 namespace mayfly::mcp {
 
@@ -57,7 +58,13 @@ class ResourceProvider {
   // `meta`.
   virtual Result<std::vector<ResourceContents>> read(const std::string& uri,
                                                      const std::string& principal) const = 0;
+  // Whether `uri` can be subscribed to, with the errors of `read`. Asked in the thread that
+  // receives, so it must not wait for anything. Unless overridden: whether it is in the list.
+  virtual Status check(const std::string& uri, const std::string& principal) const;
 };
+
+// E5002 with where to look.
+Error no_such_resource(const std::string& uri);
 
 // The providers of one server, in the order in which they are listed. Filled before serving starts,
 // read-only and so thread-safe afterwards.
@@ -71,8 +78,14 @@ class ResourceRegistry {
   // E5002 besides what the provider says: nobody provides `uri`.
   Result<std::vector<ResourceContents>> read(const std::string& uri,
                                              const std::string& principal) const;
+  Status check(const std::string& uri, const std::string& principal) const;
+
+  // Through which providers tell of changes; null, as at first: nothing can be subscribed to.
+  void set_updates(std::shared_ptr<ResourceUpdates> updates) { updates_ = std::move(updates); }
+  const std::shared_ptr<ResourceUpdates>& updates() const { return updates_; }
 
  private:
+  std::shared_ptr<ResourceUpdates> updates_;
   std::vector<std::shared_ptr<const ResourceProvider>> providers_;
 };
 

@@ -46,14 +46,7 @@ class Read : public InFlight {
   }
 
   Outgoing refusal(const Error& error) const {
-    const bool absent = error.code == ErrorCode::kNotFound;
-    const bool wrong = error.code == ErrorCode::kInvalidArgument;
-    RpcError out = rpc_error(absent  ? wire_->resource_not_found_code()
-                             : wrong ? rpc::kInvalidParams
-                                     : rpc::kInternalError,
-                             error);
-    out.data["uri"] = uri_;
-    return error_message(id_, out);
+    return error_message(id_, resource_error(error, uri_, *wire_));
   }
 
  private:
@@ -116,13 +109,9 @@ Outcome list_resource_templates(Exchange& exchange, const Wire& wire) {
 }
 
 Outcome read_resource(Exchange& exchange, std::shared_ptr<const Wire> wire) {
-  // Answers repeat it.
-  constexpr std::size_t kLongestUri = 2048;
   Server& server = exchange.server;
-  const Json* given = member(exchange.request.params, "uri");
-  if (given == nullptr || !given->is_string()) return bad_uri("", "\"uri\" must be a string");
-  std::string uri = given->get<std::string>();
-  if (uri.size() > kLongestUri) return bad_uri(uri, "longer than 2048 bytes");
+  auto uri = uri_argument(exchange.request.params);
+  if (!uri) return uri.error();
   if (server.options().startup_error) {
     return rpc_error(rpc::kInternalError, *server.options().startup_error);
   }
@@ -130,7 +119,7 @@ Outcome read_resource(Exchange& exchange, std::shared_ptr<const Wire> wire) {
   CallSlot slot = CallSlot::take(server.slots(), table);
   if (!slot.valid()) return rpc_error(rpc::kInternalError, busy(*server.slots()));
 
-  auto read = std::make_shared<Read>(exchange, std::move(wire), std::move(slot), std::move(uri));
+  auto read = std::make_shared<Read>(exchange, std::move(wire), std::move(slot), *std::move(uri));
   if (!table->add(exchange.request.id, read)) {
     return RpcError{rpc::kInvalidRequest, "a request with this id is still being worked on", {}};
   }
@@ -138,6 +127,44 @@ Outcome read_resource(Exchange& exchange, std::shared_ptr<const Wire> wire) {
     read->answer(read->refusal(busy(*server.slots())));
   }
   return Deferred{};
+}
+
+tl::expected<std::string, RpcError> uri_value(const Json* given) {
+  // Answers repeat it.
+  constexpr std::size_t kLongestUri = 2048;
+  if (given == nullptr || !given->is_string()) {
+    return tl::unexpected(bad_uri("", "\"uri\" must be a string"));
+  }
+  std::string uri = given->get<std::string>();
+  if (uri.size() > kLongestUri) return tl::unexpected(bad_uri(uri, "longer than 2048 bytes"));
+  return uri;
+}
+
+tl::expected<std::string, RpcError> uri_argument(const Json& params) {
+  return uri_value(member(params, "uri"));
+}
+
+RpcError resource_error(const Error& error, const std::string& uri, const Wire& wire) {
+  const bool absent = error.code == ErrorCode::kNotFound;
+  const bool wrong = error.code == ErrorCode::kInvalidArgument;
+  RpcError out = rpc_error(absent  ? wire.resource_not_found_code()
+                           : wrong ? rpc::kInvalidParams
+                                   : rpc::kInternalError,
+                           error);
+  out.data["uri"] = uri;
+  return out;
+}
+
+RpcError no_subscriptions(const std::string& method) {
+  return {rpc::kMethodNotFound, "Method not found: " + method, {}};
+}
+
+Error too_many_subscriptions(std::size_t most) {
+  Error error;
+  error.code = ErrorCode::kBusy;
+  error.message = "there are too many subscriptions, the most is " + std::to_string(most);
+  error.remedy = "end one that is not needed any more, then subscribe again";
+  return error;
 }
 
 }  // namespace mayfly::mcp

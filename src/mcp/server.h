@@ -31,6 +31,8 @@ struct ServerOptions {
   std::optional<Error> startup_error;
   // What can be listed and read besides; asked for every principal that the sessions serve.
   ResourceRegistry resources;
+  // Sees every tools/call. May be null.
+  Witness* witness = nullptr;
   // Faults of the server itself, one line each, never an argument of a call. May be empty; called
   // from any thread until the server is destroyed and every reply is gone.
   std::function<void(const std::string&)> log;

@@ -8,6 +8,7 @@
 #include "mcp/era.h"
 #include "mcp/legacy/batch.h"
 #include "mcp/legacy/methods.h"
+#include "mcp/modern/listen.h"
 #include "mcp/modern/methods.h"
 
 namespace mayfly::mcp {
@@ -31,6 +32,8 @@ Session::Session(Server& server, std::string principal, std::optional<legacy::Re
     : server_(server),
       principal_(std::move(principal)),
       in_flight_(std::make_shared<InFlightTable>()),
+      subscriptions_(std::make_shared<legacy::Subscriptions>()),
+      listens_(std::make_shared<CallSlots>(modern::kMostListens)),
       revision_(revision) {}
 
 Session::~Session() { withdraw_all(); }
@@ -41,8 +44,19 @@ std::optional<legacy::Revision> Session::revision() const {
 }
 
 void Session::negotiated(legacy::Revision revision) {
+  subscriptions_->clear();
   const std::lock_guard lock(mutex_);
   revision_ = revision;
+}
+
+Json Session::client() const {
+  const std::lock_guard lock(mutex_);
+  return client_;
+}
+
+void Session::set_client(Json client) {
+  const std::lock_guard lock(mutex_);
+  client_ = std::move(client);
 }
 
 void Session::receive(std::string_view text, const std::shared_ptr<MessageSink>& sink) {

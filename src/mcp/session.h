@@ -10,6 +10,7 @@
 #include "mcp/exchange.h"
 #include "mcp/in_flight.h"
 #include "mcp/legacy/revision.h"
+#include "mcp/legacy/subscriptions.h"
 #include "mcp/server.h"
 #include "mcp/sink.h"
 
@@ -44,7 +45,18 @@ class Session {
   const std::string& principal() const { return principal_; }
   const std::shared_ptr<InFlightTable>& in_flight() const { return in_flight_; }
   std::optional<legacy::Revision> revision() const;
+  // A new handshake begins: nothing of an earlier one is left.
   void negotiated(legacy::Revision revision);
+  // What the client of a legacy handshake said that it is; null before.
+  Json client() const;
+  void set_client(Json client);
+
+  // What was subscribed to by legacy requests. The transport says where its notifications go.
+  legacy::Subscriptions& subscriptions() const { return *subscriptions_; }
+  // How many subscriptions/listen stay open at a time.
+  const std::shared_ptr<CallSlots>& listens() const { return listens_; }
+  // Requests that stay open are answered, since the server ends.
+  void end_gracefully() { in_flight_->server_ends(); }
 
  private:
   void dispatch(Message message, const std::shared_ptr<MessageSink>& sink, bool in_batch);
@@ -56,8 +68,11 @@ class Session {
   Server& server_;
   const std::string principal_;
   const std::shared_ptr<InFlightTable> in_flight_;
+  const std::shared_ptr<legacy::Subscriptions> subscriptions_;
+  const std::shared_ptr<CallSlots> listens_;
   mutable std::mutex mutex_;
   std::optional<legacy::Revision> revision_;
+  Json client_;
 };
 
 }  // namespace mayfly::mcp

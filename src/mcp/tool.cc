@@ -21,6 +21,7 @@ ToolResult error_result(const std::vector<Error>& errors) {
   ToolResult result;
   result.content.emplace_back(TextContent{std::move(lines)});
   result.is_error = true;
+  result.errors = errors;
   return result;
 }
 

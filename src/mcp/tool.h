@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "mcp/json.h"
 #include "mcp/resource.h"
+#include "mcp/witness.h"
 
 namespace mayfly::mcp {
 
@@ -34,6 +35,7 @@ struct ToolResult {
   std::optional<Json> structured;
   bool is_error = false;
   Json meta = Json::object();
+  std::vector<Error> errors = {};  // what error_result made it of; never sent
 };
 
 // A result with `isError` that says code, field, value and remedy in words, a line an error.
@@ -111,6 +113,8 @@ struct ToolCall {
   std::string principal;  // who is calling; "local" on stdio
   Json meta = Json::object();
   CancelToken cancel;
+  Json client = {};                                    // who calls, as the client says; or null
+  std::shared_ptr<WitnessedCall> witnessed = nullptr;  // if the server has a witness
 };
 
 // Runs in a worker thread and must return soon: long work keeps the reply and answers later. What

@@ -44,6 +44,10 @@ Json annotations(const ToolAnnotations& hints) {
   return out;
 }
 
+Json resource_abilities(bool updates) {
+  return updates ? Json{{"subscribe", true}} : Json::object();
+}
+
 Json resource(Resource given) {
   Json out = {{"uri", std::move(given.uri)}, {"name", std::move(given.name)}};
   add(out, "title", std::move(given.title));

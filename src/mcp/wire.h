@@ -33,6 +33,8 @@ class Wire {
 };
 
 // What the revisions have in common.
+// The capability "resources": `updates` is whether they can be subscribed to.
+Json resource_abilities(bool updates);
 Json content_blocks(std::vector<Content> content);
 Json annotations(const ToolAnnotations& hints);
 // Without the fields that are empty.

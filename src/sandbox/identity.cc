@@ -81,7 +81,9 @@ std::vector<GeneratedFile> identity_files(const Identity& id, const std::string&
       {"/etc/group", group},
       {"/etc/hostname", id.hostname + "\n"},
       {"/etc/hosts", "127.0.0.1 localhost " + id.hostname + "\n::1 localhost ip6-localhost\n"},
-      {"/etc/resolv.conf", "# There is no network in this sandbox.\n"},
+      {"/etc/resolv.conf",
+       "# Answers that there is no such name: there is no network in this sandbox.\n"
+       "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"},
       {"/etc/nsswitch.conf",
        "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nnetworks: files\n"
        "protocols: files\nservices: files\nethers: files\nrpc: files\n"},

@@ -17,8 +17,11 @@ class CallResources : public mcp::ResourceProvider {
   std::vector<mcp::ResourceTemplate> templates() const override;
   Result<std::vector<mcp::ResourceContents>> read(const std::string& uri,
                                                   const std::string& principal) const override;
+  Status check(const std::string& uri, const std::string& principal) const override;
 
  private:
+  Result<mcp::Json> receipt(const std::string& uri, const std::string& principal) const;
+
   const CallLog& calls_;
 };
 

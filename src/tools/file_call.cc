@@ -5,9 +5,11 @@
 #include <utility>
 
 #include "base/text.h"
+#include "tools/audit_trail.h"
 #include "tools/full_receipt.h"
 #include "tools/receipt.h"
 #include "tools/receipt_text.h"
+#include "tools/violation_resources.h"
 #include "tools/waiting.h"
 
 namespace mayfly::tools {
@@ -83,11 +85,10 @@ std::optional<Error> undone(const Report& report, const FileCall& file) {
 }
 
 // What the reader must know about the call beside what it did.
-std::vector<std::string> findings(const Report& report) {
+std::vector<std::string> findings(const Report& report, const Repetitions& repeated) {
   std::vector<std::string> out;
-  for (const sandbox::Violation& violation : report.violations) {
-    if (out.size() == kMostShownViolations) break;
-    out.push_back("denied: " + violation_line(violation));
+  for (std::size_t i = 0; i < report.violations.size() && i < kMostShownViolations; ++i) {
+    out.push_back("denied: " + violation_line(report.violations[i], repeated_at(repeated, i)));
   }
   if (report.tier != "full") out.push_back("enforced here: " + text::join(report.layers, ", "));
   if (const std::string note = note_of(report); !note.empty()) out.push_back("note: " + note);
@@ -119,9 +120,10 @@ mcp::ToolResult shown(FileAnswer answer, const std::vector<std::string>& notes) 
   return result;
 }
 
-mcp::ToolResult words_for(const FileCall& file, const Report& report, Unfinished unfinished,
+mcp::ToolResult words_for(const FileCall& file, const Outcome& outcome, Unfinished unfinished,
                           const FileFormat& format) {
-  const std::vector<std::string> notes = findings(report);
+  const Report& report = outcome.report;
+  const std::vector<std::string> notes = findings(report, outcome.repeated);
   if (const auto error = failure_of(file, report, unfinished)) return refused(*error, notes);
   if (const auto error = undone(report, file)) return refused(*error, notes);
   FileEnd end{report, report.out ? report.out->read(0, report.out->size()) : std::string()};
@@ -146,7 +148,7 @@ mcp::ToolResult result_of(const std::shared_ptr<Job>& job, const FileCall& file,
                 : ended(ErrorCode::kOutOfResources, "did not end in time and is being stopped",
                         "look whether it was done, if it writes, before calling again"));
   }
-  mcp::ToolResult result = words_for(file, outcome->report, unfinished, format);
+  mcp::ToolResult result = words_for(file, *outcome, unfinished, format);
   result.meta[kReceiptMetaKey] = outcome->full_receipt;
   return result;
 }
@@ -178,11 +180,16 @@ void start_file_call(Workbench& bench, FileCall file, Unfinished unfinished, Fil
   auto job = std::make_shared<Job>(call.principal, file.policy->profile,
                                    text::one_line(call.tool + " " + file.target.shown));
   sandbox::CallObserver observer;
-  observer.on_finish = [&bench, job, stale = file.stale_because](Report report) {
+  observer.on_finish = [&bench, job, record = audited_for_later(call), tool = call.tool,
+                        stale = file.stale_because](Report report) {
     if (!stale.empty()) report.unavailable.push_back({kChangedConfiguration, stale});
-    Json full = full_receipt(report);
-    bench.calls.add(job->principal(), full);
-    job->finish({std::move(report), std::move(full)});
+    Outcome outcome{std::move(report), {}};
+    outcome.repeated =
+        note_violations(bench.violations, *bench.updates, job->principal(), tool, outcome.report);
+    outcome.full_receipt = full_receipt(outcome.report, outcome.repeated);
+    bench.calls.add(job->principal(), outcome.full_receipt);
+    if (record) record->ended(outcome.report, outcome.full_receipt);
+    job->finish(std::move(outcome));
   };
   sandbox::Command command = std::move(file.command);
   // What stays behind says which task it was, not what it was given.
@@ -190,6 +197,7 @@ void start_file_call(Workbench& bench, FileCall file, Unfinished unfinished, Fil
   file.command.task = command.task;
   auto started = bench.engine->start(file.policy, std::move(command), std::move(observer));
   if (!started) return reply(mcp::error_result(started.error()));
+  if (AuditedCall* record = audited(call)) record->started();
   job->attach(*std::move(started));
 
   Wait wait{

@@ -68,7 +68,7 @@ Json lingering(const sandbox::Report& report) {
 
 }  // namespace
 
-mcp::Json full_receipt(const sandbox::Report& report) {
+mcp::Json full_receipt(const sandbox::Report& report, const Repetitions& repeated) {
   Json out = {{"call_id", report.call_id},
               {"status", status_of(report)},
               {"ended_by", to_string(report.ended_by)}};
@@ -83,8 +83,8 @@ mcp::Json full_receipt(const sandbox::Report& report) {
   out["limits"] = limits(report);
   if (!report.lingering.empty()) out["lingering"] = lingering(report);
   out["violations"] = Json::array();
-  for (const sandbox::Violation& violation : report.violations) {
-    out["violations"].push_back(violation_json(violation));
+  for (std::size_t i = 0; i < report.violations.size(); ++i) {
+    out["violations"].push_back(violation_json(report.violations[i], repeated_at(repeated, i)));
   }
   out["violations_total"] = report.violations_total;
   out["unavailable"] = Json::array();

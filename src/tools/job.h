@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "mcp/tool.h"
 #include "sandbox/engine.h"
+#include "tools/violation_store.h"
 
 namespace mayfly::tools {
 
@@ -21,6 +22,7 @@ struct Outcome {
   mcp::Json full_receipt;
   std::string shell_cwd = {};   // where its shell was, if that was saved
   std::string shell_note = {};  // why its shell's state was not saved
+  Repetitions repeated = {};    // of the report's violations
 };
 
 // What was asked for with the command, and holds as long as it runs.

@@ -126,8 +126,8 @@ ResourceContents page_of(const sandbox::OutputStream& stream, std::uint64_t offs
   return page;
 }
 
-std::string uri_of(const std::string& job_id, const char* stream) {
-  return "mayfly://jobs/" + job_id + "/" + stream;
+const char* name_of(StreamName stream) {
+  return stream == StreamName::kStderr ? "stderr" : "stdout";
 }
 
 const char* likely_type(const sandbox::OutputStream& stream) {
@@ -143,10 +143,11 @@ std::vector<mcp::Resource> JobResources::list(const std::string& principal) cons
   for (const JobTable::Entry& entry : jobs_.list(principal)) {
     // The outcome first: the streams of a finished job do not change any more.
     const bool running = entry.job->outcome() == nullptr;
-    for (const auto& [name, stream] :
-         {std::pair("stdout", entry.job->out()), std::pair("stderr", entry.job->err())}) {
+    for (const auto which : {StreamName::kStdout, StreamName::kStderr}) {
+      const char* name = name_of(which);
+      const auto stream = which == StreamName::kStdout ? entry.job->out() : entry.job->err();
       if (!stream || (!running && stream->size() == 0)) continue;
-      mcp::Resource resource{.uri = uri_of(entry.id, name),
+      mcp::Resource resource{.uri = stream_uri(entry.id, which),
                              .name = std::string(name) + " of " + entry.id,
                              .title = std::string(name) + ": " + entry.job->summary(),
                              .description = running ? "of a job that is running" : "",
@@ -183,20 +184,34 @@ Result<std::vector<ResourceContents>> JobResources::read(const std::string& uri,
   return pages;
 }
 
+Status JobResources::check(const std::string& uri, const std::string& principal) const {
+  const Wanted wanted = TRY(parse(uri, std::string_view(uri).substr(prefix().size())));
+  if (uri.find('?') != std::string::npos) {
+    return fail(input_error(ErrorCode::kInvalidArgument, "uri", uri, "a range does not change",
+                            "subscribe to " + stream_uri(wanted.job_id, wanted.stream)));
+  }
+  TRY(jobs_.find(principal, wanted.job_id));
+  return {};
+}
+
+std::string stream_uri(const std::string& job_id, StreamName stream) {
+  return "mayfly://jobs/" + job_id + "/" + name_of(stream);
+}
+
 std::vector<mcp::ResourceLinkContent> links_of(const Snapshot& call) {
   std::vector<mcp::ResourceLinkContent> links;
   if (call.job_id.empty()) return links;
-  for (const auto& [name, shown] :
-       {std::pair("stdout", &call.out), std::pair("stderr", &call.err)}) {
-    if (!*shown || !(*shown)->truncated) continue;
-    const bool text = (*shown)->encoding == Encoding::kUtf8;
-    mcp::Resource whole{.uri = uri_of(call.job_id, name),
-                        .name = std::string("all of ") + name,
+  for (const auto which : {StreamName::kStdout, StreamName::kStderr}) {
+    const std::optional<Excerpt>& shown = which == StreamName::kStdout ? call.out : call.err;
+    if (!shown || !shown->truncated) continue;
+    const bool text = shown->encoding == Encoding::kUtf8;
+    mcp::Resource whole{.uri = stream_uri(call.job_id, which),
+                        .name = std::string("all of ") + name_of(which),
                         .title = "",
                         .description = "",
                         .mime_type = text ? kText : kBytes,
                         .size = {}};
-    if (!call.running()) whole.size = (*shown)->total;
+    if (!call.running()) whole.size = shown->total;
     links.push_back({std::move(whole)});
   }
   return links;

@@ -30,10 +30,14 @@ class JobResources : public mcp::ResourceProvider {
   std::vector<mcp::ResourceTemplate> templates() const override;
   Result<std::vector<mcp::ResourceContents>> read(const std::string& uri,
                                                   const std::string& principal) const override;
+  // Both streams of every job, but no range of one: E5001.
+  Status check(const std::string& uri, const std::string& principal) const override;
 
  private:
   JobTable& jobs_;
 };
+
+std::string stream_uri(const std::string& job_id, StreamName stream);
 
 // The key of a page's place in the whole.
 inline constexpr const char* kRangeMetaKey = "dev.mayfly/range";

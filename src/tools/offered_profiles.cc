@@ -73,6 +73,7 @@ void OfferedProfiles::keep_old(std::string why, When when) {
   const bool known = std::exchange(trouble_, why) == why;
   if (known && when == When::kIfChanged) return;
   log_("configuration changed and is not taken, what held before stays in force: " + why);
+  if (not_taken_) not_taken_(why);
 }
 
 void OfferedProfiles::take(ProfileSet set, Resolved resolved, std::string refusal) {

@@ -65,6 +65,9 @@ class OfferedProfiles {
   // Before there is a second thread. `taken` must not come back here.
   void when_taken(Taken taken) { taken_ = std::move(taken); }
 
+  // The same for what is not taken, each time it is said: why.
+  void when_not_taken(Log refused) { not_taken_ = std::move(refused); }
+
   std::vector<std::string> names() const;
 
   // Empty: the first. E1002 for a name that is not offered; else what resolving says. A failure is
@@ -95,6 +98,7 @@ class OfferedProfiles {
   const Resolver resolve_;
   const Log log_;
   Taken taken_;
+  Log not_taken_;
   Resolved resolved_;
   std::chrono::system_clock::time_point since_ = std::chrono::system_clock::now();
   std::string trouble_;

@@ -69,17 +69,16 @@ Json limits(const Report& report) {
   return out;
 }
 
-Json violations(const Report& report) {
+Json violations(const Report& report, const Repetitions& repeated) {
   Json out = Json::array();
-  for (const sandbox::Violation& violation : report.violations) {
-    if (out.size() == kMostShownViolations) break;
-    out.push_back(violation_json(violation));
+  for (std::size_t i = 0; i < report.violations.size() && i < kMostShownViolations; ++i) {
+    out.push_back(violation_json(report.violations[i], repeated_at(repeated, i)));
   }
   return out;
 }
 
-void add_findings(Json& out, const Report& report) {
-  if (!report.violations.empty()) out["violations"] = violations(report);
+void add_findings(Json& out, const Report& report, const Repetitions& repeated) {
+  if (!report.violations.empty()) out["violations"] = violations(report, repeated);
   if (Json reached = limits(report); !reached.empty()) out["limits"] = std::move(reached);
   if (report.tier != "full") out["enforcement"] = report.layers;
 }
@@ -110,7 +109,7 @@ Json structured(const Snapshot& call, ReceiptForm form) {
   out["sandbox"] = sandbox_label(call);
   if (const std::string note = notes_of(call); !note.empty()) out["note"] = note;
   if (!call.running()) {
-    add_findings(out, call.outcome->report);
+    add_findings(out, call.outcome->report, call.outcome->repeated);
     if (form == ReceiptForm::kFull) out["receipt"] = call.outcome->full_receipt;
   }
   return out;

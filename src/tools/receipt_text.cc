@@ -1,5 +1,6 @@
 #include "tools/receipt_text.h"
 
+#include <ctime>
 #include <map>
 #include <vector>
 
@@ -111,11 +112,9 @@ void add_stream_notes(std::string& out, const std::optional<Excerpt>& excerpt,
   add_line(out, line);
 }
 
-void add_findings(std::string& out, const Report& report) {
-  std::size_t shown = 0;
-  for (const sandbox::Violation& violation : report.violations) {
-    if (shown++ == kMostShownViolations) break;
-    add_line(out, "denied: " + violation_line(violation));
+void add_findings(std::string& out, const Report& report, const Repetitions& repeated) {
+  for (std::size_t i = 0; i < report.violations.size() && i < kMostShownViolations; ++i) {
+    add_line(out, "denied: " + violation_line(report.violations[i], repeated_at(repeated, i)));
   }
   for (const sandbox::LimitUse& limit : report.limits) {
     if (worth_saying(limit)) add_line(out, "limit: " + limit_line(limit));
@@ -123,6 +122,26 @@ void add_findings(std::string& out, const Report& report) {
   if (report.tier != "full") {
     add_line(out, "enforced here: " + text::join(report.layers, ", "));
   }
+}
+
+std::string ordinal(std::uint64_t number) {
+  const std::uint64_t teens = number % 100;
+  const char* const endings[] = {"th", "st", "nd", "rd"};
+  const bool regular = (teens > 10 && teens < 14) || number % 10 > 3;
+  return std::to_string(number) + (regular ? "th" : endings[number % 10]);
+}
+
+// What the words of a single receipt did not achieve.
+std::string loop_words(const sandbox::Violation& violation, std::uint64_t repeated) {
+  std::string out = "this is the " + ordinal(repeated) + " call that meets this: ";
+  const std::string rule = violation.rule.empty() ? "the rule" : "rule " + violation.rule;
+  if (violation.retryable) {
+    out += rule + " holds for each call; trying later, or less at a time, may help";
+    return violation.remedy.empty() ? out : out + ". Remedy: " + violation.remedy;
+  }
+  out += rule + " will not change, so do something else";
+  return out +
+         (violation.remedy.empty() ? " or ask the operator" : ". Remedy: " + violation.remedy);
 }
 
 }  // namespace
@@ -146,7 +165,7 @@ std::string receipt_text(const Snapshot& call, ReceiptForm form) {
     add_line(notes, std::string("matched at offset ") + std::to_string(call.matched->offset) +
                         (err ? " of stderr: " : ": ") + call.matched->line);
   }
-  if (!call.running()) add_findings(notes, call.outcome->report);
+  if (!call.running()) add_findings(notes, call.outcome->report, call.outcome->repeated);
   add_stream_notes(notes, call.out, "stdout", call.job_id);
   add_stream_notes(notes, call.err, "stderr", call.job_id);
   if (const std::string note = notes_of(call); !note.empty()) add_line(notes, "note: " + note);
@@ -175,24 +194,38 @@ std::string ending(const Report& report) {
   return why.empty() ? out : out + kDot + why;
 }
 
-std::string violation_line(const sandbox::Violation& violation) {
+std::string violation_line(const sandbox::Violation& violation, std::uint64_t repeated) {
   std::string out = std::string(to_string(violation.kind)) + " " + violation.operation;
   if (!violation.target.empty()) out += " " + violation.target;
   if (!violation.errno_name.empty()) out += ": " + violation.errno_name;
   if (!violation.rule.empty()) out += " (" + violation.rule + ")";
   if (violation.count > 1) out += ", " + std::to_string(violation.count) + " times";
+  if (repeated > 0) return out + "; " + loop_words(violation, repeated);
   out += violation.retryable ? "; a retry may help" : "; a retry cannot help";
   if (!violation.remedy.empty()) out += ". Remedy: " + violation.remedy;
   return out;
 }
 
-mcp::Json violation_json(const sandbox::Violation& violation) {
+std::uint64_t repeated_at(const Repetitions& repeated, std::size_t index) {
+  return index < repeated.size() ? repeated[index] : 0;
+}
+
+std::string utc_time(std::chrono::system_clock::time_point time) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  char out[sizeof "2026-01-01T00:00:00Z"];
+  return {out, std::strftime(out, sizeof out, "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+mcp::Json violation_json(const sandbox::Violation& violation, std::uint64_t repeated) {
   mcp::Json out = {{"kind", to_string(violation.kind)},
                    {"operation", violation.operation},
                    {"target", violation.target},
                    {"rule", violation.rule}};
   if (!violation.errno_name.empty()) out["errno"] = violation.errno_name;
   out["count"] = violation.count;
+  if (repeated > 0) out["repeated"] = repeated;
   out["retryable"] = violation.retryable;
   if (!violation.remedy.empty()) out["remedy"] = violation.remedy;
   return out;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -8,6 +9,7 @@
 #include "mcp/tool.h"
 #include "sandbox/report.h"
 #include "tools/receipt.h"
+#include "tools/violation_store.h"
 
 namespace mayfly::tools {
 
@@ -19,8 +21,14 @@ std::string receipt_text(const Snapshot& call, ReceiptForm form);
 std::string ending(const sandbox::Report& report);
 
 // "syscall mount "/": EPERM by default: syscalls, 3 times. A retry cannot help. Remedy: …"
-std::string violation_line(const sandbox::Violation& violation);
-mcp::Json violation_json(const sandbox::Violation& violation);
+// `repeated`: in how many calls it was met, if that is worth saying (violation_store.h), else 0.
+std::string violation_line(const sandbox::Violation& violation, std::uint64_t repeated = 0);
+mcp::Json violation_json(const sandbox::Violation& violation, std::uint64_t repeated = 0);
+// That of the violation with this index.
+std::uint64_t repeated_at(const Repetitions& repeated, std::size_t index);
+
+// "2026-01-01T00:00:00Z".
+std::string utc_time(std::chrono::system_clock::time_point time);
 
 // Reached, or above four fifths.
 bool worth_saying(const sandbox::LimitUse& limit);

@@ -3,11 +3,14 @@
 #include <utility>
 
 #include "base/text.h"
+#include "tools/audit_trail.h"
 #include "tools/command_request.h"
 #include "tools/full_receipt.h"
+#include "tools/job_updates.h"
 #include "tools/receipt.h"
 #include "tools/shell_notebook.h"
 #include "tools/toolset.h"
+#include "tools/violation_resources.h"
 #include "tools/waiting.h"
 
 namespace mayfly::tools {
@@ -82,6 +85,7 @@ mcp::ToolResult answer(Workbench& bench, const std::shared_ptr<Job>& job,
   if (!job->outcome()) job->become_job();
   Snapshot call = snapshot(*job, output);
   if (call.running() || call.truncated()) call.job_id = bench.jobs.admit(job);
+  if (call.running()) tell_of_output(bench.updates, bench.timers, job, call.job_id);
   return receipt(call, form);
 }
 
@@ -157,20 +161,24 @@ void run(Workbench& bench, mcp::ToolCall call, mcp::ToolReply reply) {
       std::make_shared<Job>(call.principal, request->policy->profile, request->summary, traits);
   sandbox::CallObserver observer;
   observer.on_output = [job](int, const char*, std::size_t) { job->output_arrived(); };
-  observer.on_finish = [&bench, job, shell,
+  observer.on_finish = [&bench, job, shell, record = audited_for_later(call),
                         stale = request->stale_because](sandbox::Report report) {
     if (!stale.empty()) report.unavailable.push_back({kChangedConfiguration, stale});
     if (shell && shell->in_its_directory) explain_directory(report);
     Outcome outcome{std::move(report), {}};
-    outcome.full_receipt = full_receipt(outcome.report);
+    outcome.repeated = note_violations(bench.violations, *bench.updates, job->principal(),
+                                       "run_command", outcome.report);
+    outcome.full_receipt = full_receipt(outcome.report, outcome.repeated);
     if (shell) close_shell(bench, *shell, outcome);
     bench.calls.add(job->principal(), outcome.full_receipt);
+    if (record) record->ended(outcome.report, outcome.full_receipt);
     job->finish(std::move(outcome));
   };
   request->command.caller = call.principal;
   auto started =
       bench.engine->start(request->policy, std::move(request->command), std::move(observer));
   if (!started) return reply(mcp::error_result(started.error()));
+  if (AuditedCall* record = audited(call)) record->started();
   job->attach(*std::move(started));
 
   const milliseconds limit = request->place == Place::kBackground ? milliseconds{0} : request->wait;

@@ -1,5 +1,3 @@
-#include <chrono>
-#include <ctime>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,7 +7,9 @@
 #include "mcp/json.h"
 #include "tools/command_request.h"
 #include "tools/full_receipt.h"
+#include "tools/receipt_text.h"
 #include "tools/toolset.h"
+#include "tools/violation_resources.h"
 
 namespace mayfly::tools {
 namespace {
@@ -18,6 +18,7 @@ using mcp::Json;
 using mcp::member;
 
 constexpr std::size_t kRecentCalls = 5;
+constexpr std::size_t kRecentViolations = 5;
 
 Json limits_json(const sandbox::Limits& limits) {
   Json out = {{"wall_ms", limits.wall.count()}, {"job_wall_ms", limits.job_wall.count()}};
@@ -50,16 +51,8 @@ Json profile_json(const sandbox::Policy& policy) {
           {"limits", limits_json(policy.limits)}};
 }
 
-std::string utc(std::chrono::system_clock::time_point time) {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  char out[sizeof "2026-01-01T00:00:00Z"];
-  return {out, std::strftime(out, sizeof out, "%Y-%m-%dT%H:%M:%SZ", &parts)};
-}
-
 Json configuration_json(const OfferedProfiles::State& state) {
-  Json out = {{"in_force_since", utc(state.since)}, {"files", state.files}};
+  Json out = {{"in_force_since", utc_time(state.since)}, {"files", state.files}};
   if (!state.trouble.empty()) out["trouble"] = state.trouble;
   if (!state.refusal.empty()) out["calls_refused"] = state.refusal;
   return out;
@@ -70,7 +63,6 @@ Json recent_json(const std::vector<Json>& receipts) {
   Json out = Json::array();
   for (const Json& receipt : receipts) {
     Json entry = {{"call_id", receipt.at("call_id")}, {"status", receipt.at("status")}};
-    if (!receipt.at("violations").empty()) entry["violations"] = receipt.at("violations");
     out.push_back(std::move(entry));
   }
   return out;
@@ -115,6 +107,9 @@ void inform(Workbench& bench, const mcp::ToolCall& call, mcp::ToolReply reply) {
   facts["configuration"] = configuration_json(bench.profiles.state());
   if (!recent.empty()) facts["layers"] = recent.front().at("layers");
   facts["recent_calls"] = recent_json(recent);
+  const ViolationStore::View denied = bench.violations.latest(call.principal);
+  facts["recent_violations"] = recent_violations(denied, kRecentViolations);
+  facts["violations_total"] = denied.denials;
   reply(in_both_forms(std::move(facts)));
 }
 

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "base/clock.h"
+#include "mcp/resource_updates.h"
 #include "sandbox/engine.h"
 #include "tools/call_log.h"
 #include "tools/job_table.h"
@@ -11,6 +12,7 @@
 #include "tools/receipt.h"
 #include "tools/shell_states.h"
 #include "tools/timers.h"
+#include "tools/violation_store.h"
 
 namespace mayfly::tools {
 
@@ -52,6 +54,9 @@ struct Workbench {
   OfferedProfiles& profiles;
   Timers timers;
   CallLog calls;
+  ViolationStore violations;
+  // Through which the server's sessions are told that a resource has changed.
+  std::shared_ptr<mcp::ResourceUpdates> updates = std::make_shared<mcp::ResourceUpdates>();
   JobTable jobs;
   ShellStates shells;
   std::unique_ptr<sandbox::Engine> engine;

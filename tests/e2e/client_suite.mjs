@@ -1,7 +1,8 @@
 // What every client must find, whichever SDK and era it comes with. `connect(t, args)` starts the
 // server with these arguments and returns {listTools, call, instructions, version, listResources,
-// listResourceTemplates, readResource}, where call(name, arguments, {signal, onprogress}) gives the
-// result of tools/call, and readResource(uri) the contents.
+// listResourceTemplates, readResource, subscribe}, where call(name, arguments, {signal, onprogress})
+// gives the result of tools/call, readResource(uri) the contents, and subscribe(uri, told) a function
+// that ends it; told(uri) is called for each update.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -194,13 +195,15 @@ export function clientSuite(name, { version, connect }) {
 
     test('the output of jobs is listed, and other URIs by their template', async (t) => {
       const client = await open(t);
-      assert.deepEqual(await client.listResources(), []);
+      const outputs = async () =>
+        (await client.listResources()).filter(({ uri }) => uri.startsWith('mayfly://jobs/'));
+      assert.deepEqual(await outputs(), []);
       const templates = (await client.listResourceTemplates()).map((each) => each.uriTemplate);
       assert.ok(templates.includes('mayfly://jobs/{job_id}/{stream}{?offset,length}'));
       assert.ok(templates.includes('mayfly://calls/{call_id}'));
       const result = await client.run({ command: 'echo heard; sleep 300', background: true });
       const listed = await eventually('the job is listed', async () => {
-        const all = await client.listResources();
+        const all = await outputs();
         return all.length > 0 && all;
       });
       const id = result.structuredContent.job_id;
@@ -232,6 +235,59 @@ export function clientSuite(name, { version, connect }) {
         });
       });
     }
+
+    test('who subscribed is told of a denial and reads it, until it is enough', async (t) => {
+      const client = await open(t);
+      const listed = (await client.listResources()).map(({ uri }) => uri);
+      assert.deepEqual(listed, ['mayfly://violations']);
+      const told = [];
+      const enough = await client.subscribe('mayfly://violations', (uri) => told.push(uri));
+      await client.run({ command: 'true' });
+      assert.deepEqual(told, []);
+      const result = await client.run({ command: 'unshare -U true' });
+      await eventually('the update comes', () => told.length > 0);
+      assert.deepEqual(told, ['mayfly://violations']);
+      const { call_id: id } = result._meta['dev.mayfly/receipt'];
+      const [json, text] = await client.readResource('mayfly://violations');
+      const all = JSON.parse(json.text);
+      assert.equal(all.total, 1);
+      assert.equal(all.violations[0].call_id, id);
+      assert.equal(all.violations[0].operation, 'unshare');
+      assert.match(text.text, new RegExp(`run_command ${id}: syscall unshare`));
+      const [one] = await client.readResource(`mayfly://violations/${id}`);
+      assert.deepEqual(JSON.parse(one.text).violations, all.violations);
+      await enough();
+      await client.run({ command: 'unshare -U true' });
+      const third = await client.run({ command: 'unshare -U true' });
+      assert.equal(told.length, 1);
+      assert.equal(third.structuredContent.violations[0].repeated, 3);
+      assert.match(textOf(third), /the 3rd call that meets this: rule default: .* will not change/);
+      const info = (await client.call('sandbox_info', {})).structuredContent;
+      assert.equal(info.violations_total, 3);
+      assert.equal(info.recent_violations[0].calls, 3);
+    });
+
+    test('who subscribed to the output of a job is told when there is more', async (t) => {
+      const client = await open(t);
+      const started = await client.run({ command: 'read x; echo "heard $x"', background: true });
+      const id = started.structuredContent.job_id;
+      const told = [];
+      await client.subscribe(`mayfly://jobs/${id}/stdout`, (uri) => told.push(uri));
+      await client.call('send_input', { job_id: id, text: 'you\n' });
+      await eventually('the update comes', () => told.length > 0);
+      assert.equal(told[0], `mayfly://jobs/${id}/stdout`);
+      await eventually('it is there', async () => {
+        const [page] = await client.readResource(told[0]);
+        return page.text === 'heard you\n';
+      });
+    });
+
+    test('what is not there cannot be subscribed to', async (t) => {
+      const client = await open(t);
+      for (const uri of ['mayfly://jobs/j_nobody/stdout', 'file:///etc/passwd', 'mayfly://violations/']) {
+        await assert.rejects(client.subscribe(uri, () => {}), new RegExp('no such|-32002|-32602|honoured'));
+      }
+    });
 
     test('two calls run at the same time', async (t) => {
       const client = await open(t);

@@ -30,9 +30,9 @@ def run(ground, script, violations=()):
     return receipt
 
 
-def python(ground, text):
+def python(ground, text, violations=()):
     (ground.workspace / "case.py").write_text(text)
-    return run(ground, "/usr/bin/python3 case.py && echo fine")
+    return run(ground, "/usr/bin/python3 case.py && echo fine", violations)
 
 
 def case_python_manager(ground):
@@ -108,7 +108,7 @@ one.bind(("127.0.0.1", 0)); two.connect(one.getsockname()); two.send(b"x"); asse
 six = socket.create_server(("::1", 0), family=socket.AF_INET6); socket.create_connection(six.getsockname()[:2])
 try: socket.create_connection(("192.0.2.1", 80), 5)
 except OSError as error: assert error.errno in (101, 113), error
-""")
+""", violations={"connect"})
 
 
 def case_ssh_agent(ground):

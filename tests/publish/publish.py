@@ -75,17 +75,18 @@ class Talk:
         wait_until("the job listens", (self.ground.workspace / ready).exists)
         return job
 
-    def run(self, command, **more):
-        """A later call, which must do well."""
+    def run(self, command, denied=(), **more):
+        """A later call, which must do well, and be denied nothing but connects to `denied`."""
         answer = self.tools.command(command, **more)
-        if answer.get("exit_code") != 0 or answer.get("violations"):
+        found = [(one["operation"], one["target"]) for one in answer.get("violations", [])]
+        if answer.get("exit_code") != 0 or found != [("connect", target) for target in denied]:
             raise Failure(f"{command}\n{answer}")
         return answer["stdout"]
 
-    def ask(self, text):
+    def ask(self, text, denied=()):
         script = self.ground.workspace / "ask.py"
         script.write_text(ASK + text)
-        return self.run(f"{PYTHON} ask.py")
+        return self.run(f"{PYTHON} ask.py", denied)
 
     def end(self):
         self.tools.end()
@@ -246,7 +247,7 @@ assert sorted(os.listdir("/proc/self/fd"))[:3] == ["0", "1", "2"]
 for fd in os.listdir("/proc/self/fd"):
     try: assert not os.readlink(f"/proc/self/fd/{fd}").startswith("socket:"), fd
     except FileNotFoundError: pass
-""")
+""", denied=("192.0.2.1:80", "10.0.0.1:80", "169.254.169.254:80"))
     talk.end()
 
 

@@ -1,5 +1,6 @@
 #include "mcp/legacy/methods.h"
 
+#include "mcp/legacy/subscriptions.h"
 #include "mcp/legacy/wire.h"
 #include "mcp/resource_methods.h"
 #include "mcp/server.h"
@@ -25,7 +26,9 @@ Outcome initialize(Exchange& exchange) {
   }
   const Revision revision = revision_named(version->get<std::string>()).value_or(kLatest);
   exchange.session.negotiated(revision);
-  return LegacyWire(revision).initialize_result(exchange.server.info(),
+  const bool updates = exchange.server.options().resources.updates() != nullptr;
+  exchange.session.set_client(client_of(member(exchange.request.params, "clientInfo")));
+  return LegacyWire(revision).initialize_result(exchange.server.info(), resource_abilities(updates),
                                                 exchange.server.instructions());
 }
 
@@ -49,10 +52,15 @@ struct Row {
 };
 
 constexpr Row kMethods[] = {
-    {"initialize", initialize},         {"ping", ping},
-    {"tools/list", tools_list},         {"tools/call", tools_call},
-    {"resources/list", resources_list}, {"resources/templates/list", resources_templates_list},
+    {"initialize", initialize},
+    {"ping", ping},
+    {"tools/list", tools_list},
+    {"tools/call", tools_call},
+    {"resources/list", resources_list},
+    {"resources/templates/list", resources_templates_list},
     {"resources/read", resources_read},
+    {"resources/subscribe", subscribe},
+    {"resources/unsubscribe", unsubscribe},
 };
 
 }  // namespace

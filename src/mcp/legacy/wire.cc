@@ -14,15 +14,17 @@ TextContent in_words(const Resource& link) {
 
 }  // namespace
 
-Json LegacyWire::initialize_result(const ServerInfo& info, std::string instructions) const {
+Json LegacyWire::initialize_result(const ServerInfo& info, Json resource_abilities,
+                                   std::string instructions) const {
   Json who = {{"name", info.name}, {"version", info.version}};
   if (revision_ >= Revision::k2025_06_18 && !info.title.empty()) who["title"] = info.title;
   if (revision_ >= Revision::k2025_11_25 && !info.website.empty()) {
     who["websiteUrl"] = info.website;
   }
-  Json body = {{"protocolVersion", name_of(revision_)},
-               {"capabilities", {{"tools", Json::object()}, {"resources", Json::object()}}},
-               {"serverInfo", std::move(who)}};
+  Json body = {
+      {"protocolVersion", name_of(revision_)},
+      {"capabilities", {{"tools", Json::object()}, {"resources", std::move(resource_abilities)}}},
+      {"serverInfo", std::move(who)}};
   if (!instructions.empty()) body["instructions"] = std::move(instructions);
   return body;
 }

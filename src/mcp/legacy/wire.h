@@ -19,7 +19,8 @@ class LegacyWire : public Wire {
   Json resource_contents(std::vector<ResourceContents> contents) const override;
   int resource_not_found_code() const override { return -32002; }
 
-  Json initialize_result(const ServerInfo& info, std::string instructions) const;
+  Json initialize_result(const ServerInfo& info, Json resource_abilities,
+                         std::string instructions) const;
 
  private:
   // Since 2025-06-18 there are titles, links in results, and `_meta` in everything.

@@ -1,6 +1,7 @@
 #include "mcp/modern/methods.h"
 
 #include "mcp/era.h"
+#include "mcp/modern/listen.h"
 #include "mcp/modern/wire.h"
 #include "mcp/resource_methods.h"
 #include "mcp/server.h"
@@ -15,8 +16,10 @@ const ModernWire& wire_of(const Exchange& exchange) {
 
 // Names the modern revision only: a client that read an older one here would claim it in `_meta`.
 Outcome discover(Exchange& exchange) {
-  Json body = {{"supportedVersions", Json::array({kModernRevision})},
-               {"capabilities", {{"tools", Json::object()}, {"resources", Json::object()}}}};
+  const bool updates = exchange.server.options().resources.updates() != nullptr;
+  Json body = {
+      {"supportedVersions", Json::array({kModernRevision})},
+      {"capabilities", {{"tools", Json::object()}, {"resources", resource_abilities(updates)}}}};
   if (std::string text = exchange.server.instructions(); !text.empty()) {
     body["instructions"] = std::move(text);
   }
@@ -51,6 +54,7 @@ constexpr Row kMethods[] = {
     {"resources/list", resources_list},
     {"resources/templates/list", resources_templates_list},
     {"resources/read", resources_read},
+    {"subscriptions/listen", listen},
 };
 
 }  // namespace

@@ -48,7 +48,11 @@ Outbox::~Outbox() { close(Clock::now()); }
 void Outbox::send(Outgoing message) {
   const std::lock_guard lock(mutex_);
   if (closing_ || broken_) return;
-  if (message.kind == Outgoing::Kind::kNotification && bytes_ > limits_.pause) return;
+  if (!message.once.empty()) {
+    if (!waiting_once_.insert(message.once).second) return;
+  } else if (message.kind == Outgoing::Kind::kNotification && bytes_ > limits_.pause) {
+    return;
+  }
   if (message.kind == Outgoing::Kind::kResult && bytes_ + message.text.size() > limits_.full) {
     message = error_message(
         message.id,
@@ -56,7 +60,7 @@ void Outbox::send(Outgoing message) {
   }
   message.text += '\n';
   bytes_ += message.text.size();
-  queue_.push_back(std::move(message.text));
+  queue_.push_back({std::move(message.text), std::move(message.once)});
   queued_.notify_one();
 }
 
@@ -96,16 +100,19 @@ void Outbox::run() {
   while (true) {
     queued_.wait(lock, [this] { return closing_ || !queue_.empty(); });
     if (queue_.empty()) break;
-    const std::string line = std::move(queue_.front());
+    const Line line = std::move(queue_.front());
     queue_.pop_front();
+    // What changes from now on is news to whoever reads this line.
+    waiting_once_.erase(line.once);
     lock.unlock();
-    const bool written = write_line(line);
+    const bool written = write_line(line.text);
     lock.lock();
     const bool was_paused = bytes_ > limits_.pause;
-    bytes_ -= line.size();
+    bytes_ -= line.text.size();
     if (!written) {
       broken_ = true;
       queue_.clear();
+      waiting_once_.clear();
       bytes_ = 0;
     }
     if (!written || (was_paused && bytes_ <= limits_.pause)) changed_.signal();

@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -18,7 +19,7 @@ namespace mayfly::mcp {
 
 // How much waits for a peer that does not read. Past `pause` bytes the transport stops reading and
 // progress is dropped; past `full` a result is replaced by an error of one line. Since only calls
-// in flight can still answer then, the queue is bounded.
+// in flight can still answer then, and what comes `once` waits once, the queue is bounded.
 struct OutboxLimits {
   std::size_t pause = std::size_t{4} << 20;
   std::size_t full = std::size_t{64} << 20;
@@ -58,8 +59,13 @@ class Outbox : public MessageSink {
   mutable std::mutex mutex_;
   std::condition_variable queued_;
   std::condition_variable ended_;
-  std::deque<std::string> queue_;
-  std::size_t bytes_ = 0;  // of queue_ and of the line that is being written
+  struct Line {
+    std::string text;
+    std::string once;  // as of the message
+  };
+  std::deque<Line> queue_;
+  std::set<std::string> waiting_once_;  // of queue_
+  std::size_t bytes_ = 0;               // of queue_ and of the line that is being written
   bool closing_ = false;
   bool broken_ = false;
   bool thread_ended_ = false;

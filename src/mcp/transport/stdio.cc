@@ -114,7 +114,9 @@ Result<StdioEnd> serve_stdio(Server& server, OwnedFd input, OwnedFd output,
                              const StdioOptions& options) {
   auto outbox = TRY(Outbox::open(std::move(output), options.outbox));
   Session session(server, "local");
+  session.subscriptions().send_through(outbox);
   StdioEnd end = Reader(session, outbox, std::move(input), options).run();
+  if (end.why == StdioEnd::Why::kStopped) session.end_gracefully();
   session.withdraw_all();
   if (!session.drain(Clock::now() + options.grace)) {
     end.unfinished_calls = session.in_flight()->working();

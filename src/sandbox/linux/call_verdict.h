@@ -14,6 +14,8 @@ struct CallVerdict {
   int error = 0;
   // For the ledger. With error 0 only BrokenRule::kHidden makes sense.
   std::optional<Finding> finding;
+  // The call was made for the program, with success: it is not to be made again.
+  bool done = false;
 };
 
 }  // namespace mayfly::sandbox

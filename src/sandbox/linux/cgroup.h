@@ -50,8 +50,9 @@ struct CgroupUsage {
   std::optional<std::uint64_t> bytes_read;
   std::optional<std::uint64_t> bytes_written;
   std::optional<Pressure> pressure;
-  std::uint64_t memory_kills = 0;   // processes that the kernel killed because of this limit
-  std::uint64_t refused_forks = 0;  // because of `processes`
+  std::uint64_t memory_kills = 0;    // processes that the kernel killed because of this limit
+  std::uint64_t refused_memory = 0;  // times that nothing could be freed for somebody; v2
+  std::uint64_t refused_forks = 0;   // because of `processes`
 };
 
 // What happened since the last time it was asked.

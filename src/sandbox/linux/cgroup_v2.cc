@@ -147,8 +147,9 @@ CgroupUsage CallGroupV2::usage() const {
   const auto memory = waited("memory.pressure");
   const auto io = waited("io.pressure");
   if (cpu && memory && io) usage.pressure = Pressure{*cpu, *memory, *io};
-  usage.memory_kills =
-      parse_keyed(read_group_file(path_, "memory.events").value_or(""), "oom_kill").value_or(0);
+  const std::string memory_events = read_group_file(path_, "memory.events").value_or("");
+  usage.memory_kills = parse_keyed(memory_events, "oom_kill").value_or(0);
+  usage.refused_memory = parse_keyed(memory_events, "oom").value_or(0);
   usage.refused_forks =
       parse_keyed(read_group_file(path_, "pids.events").value_or(""), "max").value_or(0);
   return usage;

@@ -28,12 +28,15 @@
 #include "sandbox/linux/ledger.h"
 #include "sandbox/linux/loopback_sockets.h"
 #include "sandbox/linux/messages.h"
+#include "sandbox/linux/name_sink.h"
 #include "sandbox/linux/path_surroundings.h"
 #include "sandbox/linux/payload.h"
+#include "sandbox/linux/resource_violations.h"
 #include "sandbox/linux/stages.h"
 #include "sandbox/linux/supervisor.h"
 #include "sandbox/linux/terminal.h"
 #include "sandbox/linux/usage_watch.h"
+#include "sandbox/policy.h"
 
 namespace mayfly::sandbox {
 namespace {
@@ -78,15 +81,17 @@ Result<CallPlan> read_plan(const InitInputs& inputs) {
   return plan;
 }
 
-Status raise_loopback() {
-  const OwnedFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+// The socket that the interface is raised with becomes the one that hears questions for names.
+Result<OwnedFd> raise_loopback() {
+  OwnedFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   struct ifreq request {};
   std::strcpy(request.ifr_name, "lo");
   request.ifr_flags = IFF_UP | IFF_RUNNING;
   if (!socket.valid() || ::ioctl(socket.get(), SIOCSIFFLAGS, &request) < 0) {
     return fail(system_error("ioctl SIOCSIFFLAGS lo", errno));
   }
-  return {};
+  TRY(hear_names(socket));
+  return socket;
 }
 
 Status set_limits(const Limits& limits) {
@@ -127,6 +132,7 @@ struct Started {
   std::vector<TemporaryDirectory> temporary;
   PathSurroundings paths;
   OpenTerminal terminal;
+  OwnedFd names;                   // where programs ask for host names (name_sink.h)
   std::vector<OwnedFd> listeners;  // of published ports, for the server
   StartedProgram program;
 };
@@ -162,7 +168,7 @@ Result<Started> set_up(const RootPlan& root, InitInputs& inputs, Stages& stages)
   // After the clone: only now it is in the group that is to be the root of its view.
   TRY(stages.run("cgroup namespace", [] { return sys::unshare(CLONE_NEWCGROUP); }));
   TRY(stages.run("hostname", [&] { return sys::sethostname(root.identity.hostname); }));
-  TRY(stages.run("loopback", [] { return raise_loopback(); }));
+  started.names = TRY(stages.run("loopback", [] { return raise_loopback(); }));
   if (!started.call.relayed_ports.empty()) {
     started.listeners = TRY(stages.run(
         "published ports", [&] { return listen_on_loopback(started.call.relayed_ports); }));
@@ -187,13 +193,16 @@ Result<Started> set_up(const RootPlan& root, InitInputs& inputs, Stages& stages)
   return started;
 }
 
-// Reaps everything that ended. True once `program` did, with its status.
-bool reap(pid_t program, int& status) {
+// Reaps everything that ended, and tells the ledger of limits that it died of. True once `program`
+// did, with its status.
+bool reap(pid_t program, const Limits& limits, LedgerWriter& ledger, int& status) {
   bool ended = false;
   while (true) {
     int one = 0;
     const pid_t pid = ::waitpid(-1, &one, WNOHANG | __WALL);
     if (pid <= 0) return ended;
+    const auto limit = WIFSIGNALED(one) ? signal_of_limit(WTERMSIG(one), limits) : std::nullopt;
+    if (limit.has_value()) ledger.record(*limit);
     if (pid != program) continue;
     ended = true;
     status = one;
@@ -236,14 +245,22 @@ class Watchman {
         program_(started.program.pid),
         is_task_(started.task != nullptr),
         signals_(signals),
+        limits_(started.call.limits),
+        ledger_(*started.ledger),
         watch_(started.call, started.temporary, *started.ledger),
+        names_(std::move(started.names), *started.ledger),
         supervisor_(make_supervisor(started)) {}
 
   [[noreturn]] void serve_until_end() {
     while (true) {
-      struct pollfd events[3] = {
-          {inputs_.channel.get(), POLLIN, 0}, {signals_, POLLIN, 0}, {supervisor_.fd(), POLLIN, 0}};
-      if (::poll(events, 3, watch_.next_sample_ms()) < 0 && errno != EINTR) ::_exit(1);
+      struct pollfd events[] = {{inputs_.channel.get(), POLLIN, 0},
+                                {signals_, POLLIN, 0},
+                                {supervisor_.fd(), POLLIN, 0},
+                                {names_.fd(), POLLIN, 0}};
+      if (::poll(events, std::size(events), watch_.next_sample_ms()) < 0 && errno != EINTR) {
+        ::_exit(1);
+      }
+      if (events[3].revents != 0) names_.serve();
       if (events[2].revents != 0 && supervisor_.serve() == Supervisor::Verdict::kOverDisk) {
         end_for(Kind::kOverDisk);
       }
@@ -272,13 +289,27 @@ class Watchman {
     (void)!::read(signals_, &info, sizeof info);
     Note ended;
     ended.kind = Kind::kExited;
-    if (!reap(program_, ended.wait_status)) return;
+    if (!reap(program_, limits_, ledger_, ended.wait_status)) return;
     (void)supervisor_.serve();  // what was denied last
+    names_.serve();
     if (watch_.ever_sampled()) (void)watch_.sample();
+    watch_.look_for_full();
+    tell_of_full_scratch();
     // A task's are its own affair: no caller could have meant to find them again.
     ended.left_files_in_tmp = !is_task_ && left_files_in_tmp(root_);
     tell(inputs_, ended);
     ::_exit(0);
+  }
+
+  // It outlives the call and may have been full before; whoever writes there is told why it fails.
+  void tell_of_full_scratch() {
+    TemporaryDirectory scratch;
+    auto opened = sys::open(kScratchPath, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+    if (!opened) return;
+    scratch.directory = std::move(*opened);
+    scratch.path = kScratchPath;
+    const auto full = look_for_room(scratch);
+    if (full.has_value()) ledger_.record(full_directory(*full));
   }
 
   void hear_server() {
@@ -334,7 +365,10 @@ class Watchman {
   const pid_t program_;
   const bool is_task_;
   const int signals_;
+  const Limits& limits_;
+  LedgerWriter& ledger_;
   UsageWatch watch_;
+  NameSink names_;
   Supervisor supervisor_;
 };
 

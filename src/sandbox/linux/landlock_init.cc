@@ -24,12 +24,14 @@
 #include "sandbox/linux/descendants.h"
 #include "sandbox/linux/family_tally.h"
 #include "sandbox/linux/file_attributes.h"
+#include "sandbox/linux/foreign_call.h"
 #include "sandbox/linux/ledger.h"
 #include "sandbox/linux/listener.h"
 #include "sandbox/linux/messages.h"
 #include "sandbox/linux/observer.h"
 #include "sandbox/linux/payload.h"
 #include "sandbox/linux/program_path.h"
+#include "sandbox/linux/resource_violations.h"
 #include "sandbox/linux/stages.h"
 #include "sandbox/linux/supervisor.h"
 #include "sandbox/linux/syscall_gate.h"
@@ -327,6 +329,10 @@ class Keeper {
       int status = 0;
       const pid_t pid = ::waitpid(-1, &status, WNOHANG | __WALL);
       if (pid <= 0) return;
+      const auto limit = WIFSIGNALED(status)
+                             ? signal_of_limit(WTERMSIG(status), started_.call.limits)
+                             : std::nullopt;
+      if (limit.has_value()) started_.ledger->record(*limit);
       if (pid == started_.program.pid) end_with(status);
     }
   }
@@ -380,6 +386,7 @@ class Keeper {
     const seccomp_notif* request = listener_.receive();
     if (request == nullptr) return;
     const seccomp_data& call = request->data;
+    if (is_foreign(call)) return refuse_foreign_call(listener_, *request, *started_.ledger);
     // A profile's rules about system calls are for programs: a task is ours.
     if (started_.task == nullptr) {
       if (const auto rule = refused_by(refusals_, call)) return deny(*request, rule);
@@ -390,7 +397,7 @@ class Keeper {
     }
     if (FileAttributes::handles(call.nr)) {
       const int error = attributes_.perform(listener_.fd(), *request);
-      if (error == EPERM) return deny(*request, std::nullopt);
+      if (error == EPERM) return deny_change(*request);
       return listener_.answer(request->id, error);
     }
     if (const int refusal = FileAttributes::refusal(call.nr); refusal != 0) {
@@ -401,9 +408,16 @@ class Keeper {
     deny(*request, std::nullopt);
   }
 
-  void deny(const seccomp_notif& request, std::optional<std::uint16_t> rule) {
+  void deny_change(const seccomp_notif& request) {
+    const auto change = observer_.refused_change(listener_, request);
+    if (!change.has_value()) return deny(request, std::nullopt);
     listener_.answer(request.id, EPERM);
-    started_.ledger->record(denied_call(request.data, rule));
+    started_.ledger->record(*change);
+  }
+
+  void deny(const seccomp_notif& request, std::optional<std::uint16_t> rule) {
+    started_.ledger->record(denied_request(listener_, request, rule));
+    listener_.answer(request.id, EPERM);
   }
 
   const std::string& refusals_;

@@ -1,7 +1,9 @@
 #include "sandbox/linux/observed_calls.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <seccomp.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <map>
@@ -23,6 +25,27 @@ const UnnoticedRows kAlways = {};
 UnnoticedRows not_changing(unsigned flags) { return {{{flags, kChanges, 0}}}; }
 UnnoticedRows only_a_handle(unsigned flags) { return {{{flags, O_PATH, O_PATH}}}; }
 
+// All that is not of realtime.
+UnnoticedRows ordinary_policies() {
+  UnnoticedRows rows;
+  for (const std::uint64_t policy : {SCHED_OTHER, SCHED_BATCH, SCHED_IDLE}) {
+    rows.push_back({{1, kAll32 & ~std::uint64_t{SCHED_RESET_ON_FORK}, policy}});
+  }
+  return rows;
+}
+
+// "None", best effort and idle, for what the tables allow: processes and groups of them.
+UnnoticedRows ordinary_classes() {
+  constexpr std::uint64_t kClass = 0xe000;
+  UnnoticedRows rows;
+  for (const std::uint64_t whose : {1, 2}) {
+    for (const std::uint64_t each : {0x0000, 0x4000, 0x6000}) {
+      rows.push_back({{0, kAll32, whose}, {2, kClass, each}});
+    }
+  }
+  return rows;
+}
+
 std::vector<ObservedCall> make_calls() {
   std::vector<ObservedCall> calls = {
       {"open", Subject::kPath, not_changing(1), only_a_handle(1)},
@@ -41,9 +64,20 @@ std::vector<ObservedCall> make_calls() {
         "lsetxattr", "fsetxattr", "removexattr", "lremovexattr", "fremovexattr", "execveat"}) {
     calls.push_back({name, Subject::kPath, kAlways, kAlways});
   }
-  for (const char* name : {"chown", "lchown", "fchown", "fchownat"}) {
+  for (const char* name :
+       {"chown", "lchown", "fchown", "fchownat", "setuid", "setgid", "setreuid", "setregid",
+        "setresuid", "setresgid", "setgroups", "sched_setattr", "setpriority"}) {
     calls.push_back({name, Subject::kCapability, kAlways, kAlways});
   }
+  const auto asking_little = [&calls](const char* name, const UnnoticedRows& rows) {
+    calls.push_back({name, Subject::kCapability, rows, rows});
+  };
+  asking_little("sched_setscheduler", ordinary_policies());
+  asking_little("ioprio_set", ordinary_classes());
+  // A question about a limit, and the soft limit that every compiler raises for its stack.
+  asking_little("prlimit64",
+                {{{2, kAll64, 0}}, {{1, kAll32, RLIMIT_STACK}}, {{4, kAll64, kUnnoticedExec}}});
+  asking_little("setrlimit", {{{0, kAll32, RLIMIT_STACK}}});
   return calls;
 }
 
@@ -98,15 +132,20 @@ const UnnoticedRows* unnoticed_rows(const char* name, ObserveLevel level) {
 }
 
 const ObservedCall* observed_call(int number) {
-  static const std::map<int, const ObservedCall*> by_number = [] {
-    std::map<int, const ObservedCall*> calls;
+  // Asked for every notification, and numbers are small.
+  static const std::vector<const ObservedCall*> by_number = [] {
+    std::vector<const ObservedCall*> calls;
     for (const ObservedCall& call : observed_calls()) {
-      calls.emplace(seccomp_syscall_resolve_name(call.name), &call);
+      const int resolved = seccomp_syscall_resolve_name(call.name);
+      if (resolved < 0) continue;
+      const auto at = static_cast<std::size_t>(resolved);
+      if (at >= calls.size()) calls.resize(at + 1);
+      calls[at] = &call;
     }
     return calls;
   }();
-  const auto found = by_number.find(number);
-  return number < 0 || found == by_number.end() ? nullptr : found->second;
+  const auto at = static_cast<std::size_t>(number);
+  return number < 0 || at >= by_number.size() ? nullptr : by_number[at];
 }
 
 bool tables_allow(const seccomp_data& call, Namespaces namespaces) {

@@ -36,9 +36,10 @@ struct ObservedCall {
 
 const std::vector<ObservedCall>& observed_calls();
 
-// As the fourth argument of execve(2), of which the kernel takes three, it keeps the call from the
-// listener: who starts the program waits for it, and would not answer. A program that does the same
-// only keeps a denial of its own from being told.
+// As the fourth argument of execve(2), of which the kernel takes three, and as the fifth of
+// prlimit64, of which it takes four, it keeps the call from the listener: who starts the program
+// waits for it, and would not answer. A program that does the same only keeps a denial of its own
+// from being told.
 inline constexpr std::uint64_t kUnnoticedExec = 0x6d6179666c79;
 
 // The rows that still pass unnoticed; null if `name` is not observed at that level.

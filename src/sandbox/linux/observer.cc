@@ -21,8 +21,17 @@ void Observer::serve(const Listener& listener, const seccomp_notif& request,
                      LedgerWriter& ledger) const {
   const CallVerdict verdict = look(listener, request);
   if (verdict.finding.has_value()) ledger.record(*verdict.finding);
-  if (verdict.error != 0) return listener.answer(request.id, verdict.error);
+  if (verdict.error != 0 || verdict.done) return listener.answer(request.id, verdict.error);
   listener.answer(request.id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+}
+
+std::optional<Finding> Observer::refused_change(const Listener& listener,
+                                                const seccomp_notif& request) const {
+  // Set-id bits are refused everywhere, and by the tables.
+  const bool by_path = level_ != ObserveLevel::kOff && observed_call(request.data.nr) != nullptr &&
+                       tables_allow(request.data, Namespaces::kOwn);
+  if (!by_path) return std::nullopt;
+  return paths_.refused_change(listener, request);
 }
 
 CallVerdict Observer::look(const Listener& listener, const seccomp_notif& request) const {

@@ -2,6 +2,8 @@
 
 #include <linux/seccomp.h>
 
+#include <optional>
+
 #include "sandbox/linux/call_verdict.h"
 #include "sandbox/linux/listener.h"
 #include "sandbox/linux/path_verdict.h"
@@ -22,6 +24,9 @@ class Observer {
   bool observes(const seccomp_data& call) const;
   // Answers what is observed; what is denied goes to `ledger`.
   void serve(const Listener& listener, const seccomp_notif& request, LedgerWriter& ledger) const;
+  // As PathVerdicts has it; nothing where nothing is observed.
+  std::optional<Finding> refused_change(const Listener& listener,
+                                        const seccomp_notif& request) const;
 
  private:
   CallVerdict look(const Listener& listener, const seccomp_notif& request) const;

@@ -69,6 +69,14 @@ bool is_read_only(const OwnedFd& file) {
   return ::fstatfs(file.get(), &info) < 0 || (info.f_flags & ST_RDONLY) != 0;
 }
 
+bool same_mount(const OwnedFd& a, const OwnedFd& b) {
+  struct statx one {};
+  struct statx other {};
+  return ::statx(a.get(), "", AT_EMPTY_PATH, STATX_MNT_ID, &one) == 0 &&
+         ::statx(b.get(), "", AT_EMPTY_PATH, STATX_MNT_ID, &other) == 0 &&
+         one.stx_mnt_id == other.stx_mnt_id;
+}
+
 bool is_entry(std::string_view name) {
   const std::string_view plain = name.substr(0, name.find('/'));
   return !plain.empty() && plain != "." && plain != "..";
@@ -90,8 +98,7 @@ class OutsideLook {
       case Wish::kMake:
         return make(call.path, call);
       case Wish::kLink:
-        return paths_.find(call.path, call.last).file.valid() ? make(call.other, call)
-                                                              : CallVerdict{};
+        return link(call);
       case Wish::kRemove:
         return remove(call);
       case Wish::kRename:
@@ -146,6 +153,16 @@ class OutsideLook {
     return in_directory(place, path, "create");
   }
 
+  // Before Landlock the kernel looks whose file it is (fs.protected_hardlinks).
+  CallVerdict link(const PathCall& call) const {
+    const Place old = paths_.find(call.path, call.last);
+    const Place place = paths_.parent(call.other);
+    struct stat info {};
+    if (!old.file.valid() || ::fstat(old.file.get(), &info) < 0) return {};
+    if (info.st_uid != ::geteuid() || !place.directory.valid()) return {};
+    return same_mount(old.file, place.directory) ? make(call.other, call) : CallVerdict{};
+  }
+
   CallVerdict remove(const PathCall& call) const {
     const Place place = paths_.parent(call.path);
     if (!place.directory.valid() || !is_entry(place.name) || !exists(place)) return {};
@@ -162,13 +179,7 @@ class OutsideLook {
         ((call.flags & RENAME_NOREPLACE) != 0 && replaces)) {
       return {};
     }
-    struct statx old_mount {};
-    struct statx new_mount {};
-    if (::statx(from.directory.get(), "", AT_EMPTY_PATH, STATX_MNT_ID, &old_mount) < 0 ||
-        ::statx(to.directory.get(), "", AT_EMPTY_PATH, STATX_MNT_ID, &new_mount) < 0 ||
-        old_mount.stx_mnt_id != new_mount.stx_mnt_id) {
-      return {};
-    }
+    if (!same_mount(from.directory, to.directory)) return {};
     CallVerdict verdict = in_directory(from, call.path, "rename");
     return verdict.error != 0 ? std::move(verdict) : in_directory(to, call.other, "rename");
   }

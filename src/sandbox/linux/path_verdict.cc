@@ -3,12 +3,15 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "sandbox/linux/path_call.h"
 #include "sandbox/linux/program_memory.h"
+#include "sandbox/linux/program_path.h"
 #include "sandbox/linux/tree_verdict.h"
 
 namespace mayfly::sandbox {
@@ -43,6 +46,18 @@ CallVerdict PathVerdicts::look(const Listener& listener, const seccomp_notif& re
   // What was read may have been another's, if the thread is gone. Then nobody waits for an answer.
   const bool says_something = verdict.error != 0 || verdict.finding.has_value();
   return says_something && !listener.still_asked(request.id) ? CallVerdict{} : verdict;
+}
+
+std::optional<Finding> PathVerdicts::refused_change(const Listener& listener,
+                                                    const seccomp_notif& request) const {
+  const auto thread = static_cast<pid_t>(request.pid);
+  PathBuffers buffers;
+  const auto call = understand(request.data, ProgramMemory(thread), buffers);
+  if (!call.has_value() || call->wish != Wish::kChange) return std::nullopt;
+  std::string target = ProgramPath(thread).absolute(call->path);
+  if (target.empty() || !listener.still_asked(request.id)) return std::nullopt;
+  return Finding{ViolationKind::kFilesystem, BrokenRule::kOutside, "change", std::move(target),
+                 EPERM};
 }
 
 }  // namespace mayfly::sandbox

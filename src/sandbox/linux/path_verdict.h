@@ -2,6 +2,8 @@
 
 #include <linux/seccomp.h>
 
+#include <optional>
+
 #include "sandbox/linux/call_verdict.h"
 #include "sandbox/linux/listener.h"
 #include "sandbox/linux/outside_verdict.h"
@@ -19,6 +21,10 @@ class PathVerdicts {
  public:
   explicit PathVerdicts(PathSurroundings surroundings);
   CallVerdict look(const Listener& listener, const seccomp_notif& request) const;
+  // What to tell of a change of mode or times that was refused in Tier::kLandlock, where init makes
+  // those itself (file_attributes.h). Nothing if there is no path to tell.
+  std::optional<Finding> refused_change(const Listener& listener,
+                                        const seccomp_notif& request) const;
 
  private:
   PathSurroundings surroundings_;

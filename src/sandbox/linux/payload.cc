@@ -324,7 +324,8 @@ int become_payload(void* argument) {
   stage("seccomp", load_filters(launch));
   // Last, and below what the server, the zygote and other calls have: as many descriptors as this
   // may be in flight over sockets for all processes of one uid together (ETOOMANYREFS).
-  stage("open files", setrlimit(RLIMIT_NOFILE, &launch.files) == 0);
+  stage("open files",
+        syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &launch.files, nullptr, kUnnoticedExec) == 0);
   if (launch.task != nullptr) become_task(launch, run.get());
   exec_first(launch);
   stage("exec", false);

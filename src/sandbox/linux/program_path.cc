@@ -102,6 +102,22 @@ bool ProgramPath::is_own_process(int directory) const {
   return names_process(link_text(AT_FDCWD, link), thread_);
 }
 
+bool ProgramPath::glance(const GivenPath& path, LastLink last, struct statx& info) const {
+  const std::string_view name = path.text;
+  if (name.empty() || name == ".." || name.size() > NAME_MAX) return false;
+  if (name.find('/') != std::string_view::npos) return false;
+  char whole[64 + NAME_MAX];
+  if (path.directory == AT_FDCWD) {
+    std::snprintf(whole, sizeof whole, "/proc/%d/cwd/%s", thread_, name.data());
+  } else {
+    std::snprintf(whole, sizeof whole, "/proc/%d/fd/%d/%s", thread_, path.directory, name.data());
+  }
+  constexpr unsigned kWanted = STATX_TYPE | STATX_INO;
+  constexpr int kFlags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
+  if (::statx(AT_FDCWD, whole, kFlags, kWanted, &info) < 0) return false;
+  return last == LastLink::kKeep || !S_ISLNK(info.stx_mode);
+}
+
 Place ProgramPath::find(const GivenPath& path, LastLink last) const {
   Place place;
   if (path.text.empty()) {

@@ -8,10 +8,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 
 #include "base/sys.h"
 #include "sandbox/host_user.h"
 #include "sandbox/linux/host_look.h"
+#include "sandbox/linux/resource_violations.h"
 #include "sandbox/violation_words.h"
 
 namespace mayfly::sandbox {
@@ -292,7 +294,9 @@ void RunningCall::add_findings(Report& report, const LedgerContent& seen) const 
     });
     for (std::size_t i = said_of_found.size(); i < seen.findings.size(); ++i) {
       const Finding& finding = seen.findings[i];
-      said_of_found.push_back(with_errno(words.describe(finding), finding.error));
+      said_of_found.push_back(finding.kind == ViolationKind::kResource
+                                  ? resource_violation(finding, policy->profile)
+                                  : with_errno(words.describe(finding), finding.error));
     }
     for (std::size_t i = said_of_absent.size(); i < seen.absent.size(); ++i) {
       const Finding& finding = seen.absent[i];
@@ -336,6 +340,13 @@ Report RunningCall::whole_report() const {
   report.err = streams[1];
   const LedgerContent seen = ledger.has_value() ? ledger->read() : LedgerContent();
   add_findings(report, seen);
+  std::vector<Violation> resources;  // told last
+  const auto is_resource = [](const Violation& each) {
+    return each.kind == ViolationKind::kResource;
+  };
+  std::copy_if(report.violations.begin(), report.violations.end(), std::back_inserter(resources),
+               is_resource);
+  std::erase_if(report.violations, is_resource);
   report.violations.insert(report.violations.end(), violations.begin(), violations.end());
   report.violations_total += violations_total;
   report.left_files_in_tmp = left_files_in_tmp;
@@ -353,6 +364,7 @@ Report RunningCall::whole_report() const {
   if (failure.has_value() && (!killed_for.has_value() || !started)) {
     report.ended_by = killed_for.value_or(EndedBy::kSetup);
     report.setup_error = failure;
+    report.violations.insert(report.violations.end(), resources.begin(), resources.end());
     return report;
   }
   if (tier == Tier::kFull) {
@@ -384,9 +396,15 @@ Report RunningCall::whole_report() const {
   if (killed_for.has_value()) report.ended_by = *killed_for;
   add_limits(report);
   if (cgroup_usage.has_value() && cgroup_usage->refused_forks > 0) {
-    report.violations.push_back(refused_forks());
+    resources.push_back(refused_forks());
     report.violations_total += cgroup_usage->refused_forks;
   }
+  for (Violation& each : resource_violations(report, limits, cgroup_usage, resources)) {
+    report.violations_total += each.count;
+    resources.push_back(std::move(each));
+  }
+  report.violations.insert(report.violations.end(), std::make_move_iterator(resources.begin()),
+                           std::make_move_iterator(resources.end()));
   return report;
 }
 

@@ -110,8 +110,8 @@ bool observes(const FilterOptions& options, const char* name) {
          unnoticed_rows(name, options.observe) != nullptr;
 }
 
-Status set_attributes(Context& context) {
-  TRY(checked(seccomp_attr_set(context.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS),
+Status set_attributes(Context& context, std::uint32_t foreign) {
+  TRY(checked(seccomp_attr_set(context.get(), SCMP_FLTATR_ACT_BADARCH, foreign),
               "foreign architectures"));
   // A binary tree: what counts is the number of instructions run for a call, not their total.
   return checked(seccomp_attr_set(context.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2), "optimize");
@@ -123,7 +123,7 @@ Result<std::string> compile_allowlist(const SyscallPolicy& policy, const FilterO
   const std::uint32_t otherwise = supervised ? SCMP_ACT_NOTIFY : SCMP_ACT_ERRNO(EPERM);
   Context context(seccomp_init(otherwise), seccomp_release);
   if (context == nullptr) return fail(system_error("libseccomp: init", ENOMEM));
-  TRY(set_attributes(context));
+  TRY(set_attributes(context, supervised ? SCMP_ACT_NOTIFY : SCMP_ACT_KILL_PROCESS));
   for (const SyscallGroup& group : allowed_groups()) {
     for (const AllowedCall& call : group.calls) {
       if (narrowed && is_narrowed(call.name)) continue;
@@ -174,7 +174,7 @@ std::vector<int> young_calls(const SyscallPolicy& policy) {
 class Tail {
  public:
   BpfProgram compile(const SyscallPolicy& policy, const FilterOptions& options) {
-    load(offsetof(seccomp_data, nr));
+    leave_foreign();
     refuse_value(SYS_ioctl, 1, TIOCSTI);
     refuse_value(SYS_ioctl, 1, TIOCLINUX);
     // Anybody with a terminal of his own could have the kernel load a module for the line
@@ -202,6 +202,20 @@ class Tail {
   void answer(std::uint32_t action) { program_.answer(action); }
   void if_equal(std::uint32_t value, std::uint8_t if_so, std::uint8_t if_not) {
     program_.if_equal(value, if_so, if_not);
+  }
+
+  // The next filter refuses these, and its word is the severer one only if this one has none: their
+  // numbers mean other calls. Leaves the number loaded.
+  void leave_foreign() {
+    load(offsetof(seccomp_data, arch));
+    if_equal(seccomp_arch_native(), 1, 0);
+    answer(SECCOMP_RET_ALLOW);
+    load(offsetof(seccomp_data, nr));
+    if (seccomp_arch_native() != AUDIT_ARCH_X86_64) return;
+    constexpr std::uint32_t kX32 = 0x40000000;
+    if_equal(0xffffffff, 2, 0);  // no call at all (seccomp(2))
+    program_.if_greater(kX32 - 1, 0, 1);
+    answer(SECCOMP_RET_ALLOW);
   }
 
   // EPERM if the call is `number` and its argument is `value`. Leaves the number loaded.
@@ -295,7 +309,7 @@ Error too_long() {
 Result<std::string> compile_for_tasks(TaskWrites writes, bool asks_init) {
   Context context(seccomp_init(SCMP_ACT_KILL_PROCESS), seccomp_release);
   if (context == nullptr) return fail(system_error("libseccomp: init", ENOMEM));
-  TRY(set_attributes(context));
+  TRY(set_attributes(context, SCMP_ACT_KILL_PROCESS));
   for (const TaskCall& call : task_calls(writes)) {
     const bool asked = asks_init && call.by == TaskCall::By::kInitAmongOthers;
     TRY(add_rule(context, asked ? SCMP_ACT_NOTIFY : SCMP_ACT_ALLOW, {call.name, call.rules}));

@@ -36,7 +36,8 @@ struct FilterOptions {
 //  2. The gate (syscall_gate.h), what the policy says beyond the tables, and behind it the
 //     allowlist, by libseccomp: what syscall_rules.h allows is allowed if the policy has it; what
 //     that lists as quiet or absent is answered at once; everything else goes to the listener,
-//     whose supervisor answers. Another architecture's calls kill (int 0x80, x32).
+//     whose supervisor answers. So do another architecture's calls (int 0x80, x32; foreign_call.h),
+//     which kill where nobody listens.
 //
 // If the listener's owner is gone, the kernel answers ENOSYS to what would be reported: closed.
 //

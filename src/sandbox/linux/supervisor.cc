@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "base/sys.h"
+#include "sandbox/linux/foreign_call.h"
 #include "sandbox/linux/syscall_gate.h"
 #include "sandbox/linux/syscall_text.h"
 
@@ -123,8 +124,11 @@ Supervisor::Verdict Supervisor::hear_listener() {
   const seccomp_notif* request = listener_.receive();
   if (request == nullptr) return Verdict::kGoOn;
   const seccomp_data& call = request->data;
-  if (const auto rule = refused_by(surroundings_.refusals, call)) {
-    deny(call, request->id, rule);
+  if (is_foreign(call)) {
+    // Before anything looks at its number, which means another call.
+    refuse_foreign_call(listener_, *request, surroundings_.ledger);
+  } else if (const auto rule = refused_by(surroundings_.refusals, call)) {
+    deny(*request, rule);
   } else if (call.nr == SYS_fallocate) {
     if (!surroundings_.watch.reserve(reserved_by(call))) return Verdict::kOverDisk;
     listener_.answer(request->id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
@@ -133,12 +137,30 @@ Supervisor::Verdict Supervisor::hear_listener() {
   } else if (surroundings_.observer.observes(call)) {
     surroundings_.observer.serve(listener_, *request, surroundings_.ledger);
   } else {
-    deny(call, request->id, std::nullopt);
+    deny(*request, std::nullopt);
   }
   return Verdict::kGoOn;
 }
 
+void Supervisor::connect_internet(std::uint64_t notification, const InternetCall& call) {
+  const std::optional<int> error = connect_at_once(call);
+  if (error.has_value()) {
+    if (const auto denied = denied_connect(call, *error)) surroundings_.ledger.record(*denied);
+    return listener_.answer(notification, *error);
+  }
+  Helper helper;
+  helper.answers_program = true;
+  helper.for_whom = notification;
+  const bool helped = start_helper(std::move(helper), [&call](const OwnedFd& init) {
+    say(init, report({finish_connect(call), {}}));
+  });
+  if (!helped) listener_.answer(notification, EAGAIN);
+}
+
 void Supervisor::start_connect(const seccomp_notif& request) {
+  if (const auto call = copy_internet_call(listener_, request)) {
+    return connect_internet(request.id, *call);
+  }
   const seccomp_data& call = request.data;
   ConnectRequest connect;
   connect.thread = static_cast<pid_t>(request.pid);
@@ -158,10 +180,9 @@ void Supervisor::start_connect(const seccomp_notif& request) {
   if (!helped) listener_.answer(request.id, EAGAIN);
 }
 
-void Supervisor::deny(const seccomp_data& call, std::uint64_t notification,
-                      std::optional<std::uint16_t> rule) {
-  surroundings_.ledger.record(denied_call(call, rule));
-  listener_.answer(notification, EPERM);
+void Supervisor::deny(const seccomp_notif& request, std::optional<std::uint16_t> rule) {
+  surroundings_.ledger.record(denied_request(listener_, request, rule));
+  listener_.answer(request.id, EPERM);
 }
 
 template <typename Work>

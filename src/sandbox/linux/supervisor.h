@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/result.h"
+#include "sandbox/linux/internet_calls.h"
 #include "sandbox/linux/ledger.h"
 #include "sandbox/linux/listener.h"
 #include "sandbox/linux/messages.h"
@@ -29,10 +30,13 @@ std::uint64_t reserved_by(const seccomp_data& call);
 // Answers the system calls of a program that its filters do not decide (seccomp_unotify(2)). Lives
 // in init, on the same thread as the rest of it, and never blocks:
 //
+//  - A call of another architecture is refused before its number is looked at (foreign_call.h).
 //  - What a rule of the policy refuses is denied, whichever call it is, and goes to the ledger.
-//  - `connect` is done by a helper, a child of init's for that one connect (unix_sockets.h). The
-//    helper reports over a socket; only init answers the program, writes the ledger and speaks with
-//    the server. A helper that is killed (a program may, they have one uid) is a refusal.
+//  - `connect` of an Internet socket is done here (internet_calls.h), unless it has to wait. What
+//    waits, and every other `connect`, is done by a helper, a child of init's for that one connect
+//    (unix_sockets.h). The helper reports over a socket; only init answers the program, writes the
+//    ledger and speaks with the server. A helper that is killed (a program may, they have one uid)
+//    is a refusal.
 //  - `fallocate` is counted and goes on. The kernel's warning about letting calls go on is about
 //    decisions on memory that changes meanwhile: here all arguments are registers, which the kernel
 //    copied, and the call is allowed whatever they are.
@@ -79,8 +83,8 @@ class Supervisor {
   void ask_server(Helper& helper, const SocketFile& file);
   bool may_ask();
   void start_connect(const seccomp_notif& request);
-  void deny(const seccomp_data& call, std::uint64_t notification,
-            std::optional<std::uint16_t> rule);
+  void connect_internet(std::uint64_t notification, const InternetCall& call);
+  void deny(const seccomp_notif& request, std::optional<std::uint16_t> rule);
   void end(std::map<std::uint64_t, Helper>::iterator helper, int error, bool found);
   template <typename Work>
   bool start_helper(Helper helper, Work work);

@@ -53,7 +53,9 @@ class Compiler {
     BpfProgram program;
     program.load(offsetof(seccomp_data, arch));
     program.if_equal(seccomp_arch_native(), 1, 0);
-    program.answer(SECCOMP_RET_KILL_PROCESS);
+    // Where somebody hears of what is refused, these calls too (foreign_call.h).
+    const bool heard = purpose_ == Purpose::kFilter && refusal_ == SECCOMP_RET_USER_NOTIF;
+    program.answer(heard ? refusal_ : SECCOMP_RET_KILL_PROCESS);
     program.load_number();
     program.append(blocks);
     return program;

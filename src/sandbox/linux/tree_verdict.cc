@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -102,6 +103,7 @@ class TreeLook {
   // The program goes on with it, whether or not it finds what it wants.
   CallVerdict hidden(int error, const GivenPath& path, const char* operation) const;
   Cover cover_of(const OwnedFd& file) const;
+  Cover cover_of(std::uint64_t device, std::uint64_t inode) const;
   BrokenRule rule_at(const OwnedFd& file) const;
   // Why `file`, which is mounted, stays where it is, if there is a reason to tell.
   std::optional<BrokenRule> kept_by(const OwnedFd& file) const;
@@ -140,6 +142,11 @@ CallVerdict TreeLook::open(const PathCall& call) const {
   const bool creates = (call.flags & O_CREAT) != 0;
   const bool writes = (call.flags & (O_ACCMODE | O_TRUNC)) != 0;
   if (creates && (call.flags & O_DIRECTORY) != 0) return {};
+  struct statx info {};
+  if (!creates && !writes && paths_.glance(call.path, call.last, info) &&
+      cover_of(makedev(info.stx_dev_major, info.stx_dev_minor), info.stx_ino) == Cover::kNone) {
+    return {};
+  }
   const Place place = paths_.find(call.path, call.last);
   if (place.file.valid()) return open_found(call, place.file);
   if (place.error == ENOENT && creates) return make(call.path, call);
@@ -333,15 +340,18 @@ CallVerdict TreeLook::hidden(int error, const GivenPath& path, const char* opera
 
 Cover TreeLook::cover_of(const OwnedFd& file) const {
   struct stat info {};
-  if (::fstat(file.get(), &info) < 0) return Cover::kNone;
+  return ::fstat(file.get(), &info) < 0 ? Cover::kNone : cover_of(info.st_dev, info.st_ino);
+}
+
+Cover TreeLook::cover_of(std::uint64_t device, std::uint64_t inode) const {
   const Blanks& blanks = around_.blanks;
-  if (info.st_dev == blanks.device) {
-    const bool denies = info.st_ino == blanks.denied_directory || info.st_ino == blanks.denied_file;
-    const bool hides = info.st_ino == blanks.hidden_directory || info.st_ino == blanks.hidden_file;
+  if (device == blanks.device) {
+    const bool denies = inode == blanks.denied_directory || inode == blanks.denied_file;
+    const bool hides = inode == blanks.hidden_directory || inode == blanks.hidden_file;
     return denies ? Cover::kDenied : hides ? Cover::kHidden : Cover::kNone;
   }
   const auto& hiding = around_.hiding_devices;
-  const bool hides = std::find(hiding.begin(), hiding.end(), info.st_dev) != hiding.end();
+  const bool hides = std::find(hiding.begin(), hiding.end(), device) != hiding.end();
   return hides ? Cover::kHidden : Cover::kNone;
 }
 

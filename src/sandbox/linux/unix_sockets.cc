@@ -7,9 +7,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -24,59 +22,10 @@
 
 #include "base/fd.h"
 #include "base/sys.h"
+#include "sandbox/linux/asking_thread.h"
 
 namespace mayfly::sandbox {
 namespace {
-
-constexpr std::size_t kMaxProcFile = 1 << 20;
-
-std::string slurp(const std::string& path) {
-  const auto file = sys::open(path, O_RDONLY);
-  if (!file) return {};
-  auto content = sys::read_file(file->get(), kMaxProcFile);
-  return content ? std::move(*content) : std::string();
-}
-
-std::optional<std::uint64_t> number_after(std::string_view text, std::string_view name) {
-  std::size_t at = text.find(name);
-  if (at == std::string_view::npos) return std::nullopt;
-  at = text.find_first_not_of(" \t", at + name.size());
-  if (at == std::string_view::npos) return std::nullopt;
-  std::uint64_t value = 0;
-  const auto parsed = std::from_chars(text.data() + at, text.data() + text.size(), value);
-  if (parsed.ec != std::errc()) return std::nullopt;
-  return value;
-}
-
-// The process of a thread, held so that its number cannot come to mean another one. A thread may
-// have descriptors of its own, which Linux 6.9 can hand out (PIDFD_THREAD); before, those of the
-// thread group's leader are taken, which is the program's too.
-OwnedFd hold(pid_t thread) {
-  constexpr unsigned kPidfdThread = O_EXCL;
-  OwnedFd held(static_cast<int>(syscall(SYS_pidfd_open, thread, kPidfdThread)));
-  if (held.valid() || errno != EINVAL) return held;
-  const std::string status = slurp("/proc/" + std::to_string(thread) + "/status");
-  const auto leader = number_after(status, "\nTgid:");
-  if (!leader.has_value()) return {};
-  return OwnedFd(static_cast<int>(syscall(SYS_pidfd_open, static_cast<pid_t>(*leader), 0)));
-}
-
-OwnedFd duplicate(const OwnedFd& process, int fd) {
-  return OwnedFd(static_cast<int>(syscall(SYS_pidfd_getfd, process.get(), fd, 0)));
-}
-
-std::optional<int> socket_option(const OwnedFd& socket, int option) {
-  int value = 0;
-  socklen_t size = sizeof value;
-  if (::getsockopt(socket.get(), SOL_SOCKET, option, &value, &size) < 0) return std::nullopt;
-  return value;
-}
-
-bool copy_from(pid_t thread, std::uint64_t address, void* into, std::size_t size) {
-  iovec local{into, size};
-  iovec remote{reinterpret_cast<void*>(address), size};  // NOLINT: the program's address
-  return ::process_vm_readv(thread, &local, 1, &remote, 1, 0) == static_cast<ssize_t>(size);
-}
 
 int connect_as_is(const OwnedFd& socket, const void* address, std::size_t size) {
   const int done =
@@ -109,7 +58,7 @@ std::optional<Start> behind_descriptor(const OwnedFd& process, const std::string
     std::string rest(parsed.ptr, path.data() + path.size());
     if (!rest.empty() && rest.front() != '/') return std::nullopt;
     rest.erase(0, rest.find_first_not_of('/'));
-    return Start{duplicate(process, fd), std::move(rest)};
+    return Start{duplicate_of(process, fd), std::move(rest)};
   }
   return std::nullopt;
 }
@@ -136,11 +85,11 @@ OwnedFd follow(const OwnedFd& process, const OwnedFd& cwd, const std::string& pa
 // As the kernel itself numbers file systems: what stat(2) says is another number on some
 // (btrfs, overlayfs). `ino` is there since Linux 5.14.
 std::optional<SocketFile> identify(const OwnedFd& file) {
-  const std::string info = slurp("/proc/self/fdinfo/" + std::to_string(file.get()));
-  const auto inode = number_after(info, "\nino:");
-  const auto mount = number_after(info, "\nmnt_id:");
+  const std::string info = proc_file("/proc/self/fdinfo/" + std::to_string(file.get()));
+  const auto inode = proc_number(info, "\nino:");
+  const auto mount = proc_number(info, "\nmnt_id:");
   if (!inode.has_value() || !mount.has_value()) return std::nullopt;
-  const std::string mounts = "\n" + slurp("/proc/self/mountinfo");
+  const std::string mounts = "\n" + proc_file("/proc/self/mountinfo");
   const std::size_t line = mounts.find("\n" + std::to_string(*mount) + " ");
   if (line == std::string::npos) return std::nullopt;
   unsigned major_number = 0;
@@ -258,9 +207,9 @@ bool listens_here(const SocketFile& file) {
 }
 
 ConnectOutcome connect_for_program(const ConnectRequest& request, const ConnectHelp& help) {
-  const OwnedFd process = hold(request.thread);
+  const OwnedFd process = hold_process(request.thread);
   if (!process.valid()) return {errno, {}};
-  const OwnedFd socket = duplicate(process, request.socket);
+  const OwnedFd socket = duplicate_of(process, request.socket);
   if (!socket.valid()) return {errno, {}};
   const std::optional<int> domain = socket_option(socket, SO_DOMAIN);
   const std::optional<int> type = socket_option(socket, SO_TYPE);
@@ -271,7 +220,8 @@ ConnectOutcome connect_for_program(const ConnectRequest& request, const ConnectH
     sockaddr_un local;
   } address{};
   if (request.size > sizeof address.any) return {EINVAL, {}};
-  if (!copy_from(request.thread, request.address, &address, request.size)) return {EFAULT, {}};
+  if (!copy_from_thread(request.thread, request.address, &address, request.size))
+    return {EFAULT, {}};
   const OwnedFd cwd(::open(("/proc/" + std::to_string(request.thread) + "/cwd").c_str(),
                            O_PATH | O_DIRECTORY | O_CLOEXEC));
   // The thread's number may have become another process's before all of this was read.

@@ -20,8 +20,9 @@ namespace mayfly::sandbox {
 //  - another call of the same caller, whose init says so (socket_owners.h).
 //
 // A socket file belongs to one socket for good, and its inode number is not used again while the
-// file is held: what was asked about is what is connected to. Internet and abstract addresses mean
-// something within the network namespace only, so their connects are done as they are.
+// file is held: what was asked about is what is connected to. Abstract addresses mean something
+// within the network namespace only, so their connects are done as they are; so would those of
+// Internet sockets be, which have a quicker way of their own (internet_calls.h).
 //
 // Blocks as long as the socket's connect does, so it runs in a process of its own.
 

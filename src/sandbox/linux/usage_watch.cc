@@ -11,6 +11,7 @@
 
 #include "base/sys.h"
 #include "sandbox/linux/process_figures.h"
+#include "sandbox/linux/resource_violations.h"
 
 namespace mayfly::sandbox {
 namespace {
@@ -47,9 +48,23 @@ Result<std::vector<TemporaryDirectory>> temporary_directories(const RootPlan& ro
     TemporaryDirectory one;
     one.directory = TRY(sys::open(op.target, O_PATH | O_DIRECTORY | O_NOFOLLOW));
     one.device = TRY(sys::fstat(one.directory.get())).st_dev;
+    one.path = op.target;
+    one.of_rule = !op.text.empty();
     found.push_back(std::move(one));
   }
   return found;
+}
+
+std::optional<FullDirectory> look_for_room(const TemporaryDirectory& directory) {
+  struct statvfs info {};
+  if (::fstatvfs(directory.directory.get(), &info) < 0) return std::nullopt;
+  if (info.f_blocks > 0 && info.f_bfree == 0) {
+    return FullDirectory{directory.path, directory.of_rule, info.f_blocks * info.f_frsize, 0};
+  }
+  if (info.f_files > 0 && info.f_ffree == 0) {
+    return FullDirectory{directory.path, directory.of_rule, 0, info.f_files};
+  }
+  return std::nullopt;
 }
 
 UsageWatch::UsageWatch(const CallPlan& call, const std::vector<TemporaryDirectory>& temporary,
@@ -147,6 +162,16 @@ std::uint64_t UsageWatch::temporary_bytes() const {
   return bytes;
 }
 
+void UsageWatch::look_for_full() {
+  for (const TemporaryDirectory& one : temporary_) {
+    if (full_.count(one.path) != 0) continue;
+    const auto full = look_for_room(one);
+    if (!full.has_value()) continue;
+    full_.insert(one.path);
+    ledger_.record(full_directory(*full));
+  }
+}
+
 std::uint64_t UsageWatch::disk_bytes() const { return written_.total() + reserved_ + in_memory_; }
 
 int UsageWatch::next_sample_ms() const {
@@ -189,6 +214,7 @@ UsageWatch::Verdict UsageWatch::sample() {
   const std::optional<Sample> sample = look();
   if (!sample.has_value()) return Verdict::kOverMemory;
   in_memory_ = temporary_bytes();
+  look_for_full();
   user_.take(sample->user);
   system_.take(sample->system);
   written_.take(sample->written);

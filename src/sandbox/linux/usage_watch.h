@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,19 @@ namespace mayfly::sandbox {
 struct TemporaryDirectory {
   OwnedFd directory;  // by descriptor: its path may come to lead elsewhere
   std::uint64_t device = 0;
+  std::string path = {};
+  bool of_rule = false;  // a rule of the profile says how large it is
 };
+
+// A file system in memory that has no room left.
+struct FullDirectory {
+  std::string path;
+  bool of_rule = false;
+  std::uint64_t bytes = 0;    // all that there is
+  std::uint64_t entries = 0;  // the same in files, if those ran out
+};
+// Nothing if there is room, or if `directory` cannot be asked.
+std::optional<FullDirectory> look_for_room(const TemporaryDirectory& directory);
 // Those of the call, once they are mounted and before the program runs.
 Result<std::vector<TemporaryDirectory>> temporary_directories(const RootPlan& root);
 
@@ -53,6 +66,9 @@ class UsageWatch {
   // Whether there is something to say at the end of a call: the shortest are never sampled.
   bool ever_sampled() const { return sampled_; }
   Verdict sample();
+  // Tells the ledger once of each temporary directory that is full now. Not seen: one that was full
+  // between two looks.
+  void look_for_full();
   // fallocate(2) is about to reserve this much. False: more than there may be.
   bool reserve(std::uint64_t bytes);
 
@@ -70,6 +86,7 @@ class UsageWatch {
   const bool watch_memory_;
   const bool watch_cpu_;
   const std::vector<TemporaryDirectory>& temporary_;
+  std::set<std::string> full_;  // paths that the ledger knows of
   LedgerWriter& ledger_;
   // A call that is over sooner is never sampled: most are.
   TimePoint due_ = Clock::now() + milliseconds(20);

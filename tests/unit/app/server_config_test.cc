@@ -98,11 +98,44 @@ TEST_CASE("all that is wrong is said at once, each with its place") {
 }
 
 TEST_CASE("what a later version has, and what profiles say, is refused for what it is") {
-  CHECK_THAT(faults("[audit]\nfile = \"/x\"\n"),
-             contains("\"audit\" is nothing that this version has; take it out"));
-  CHECK_THAT(faults("tokens = [\"x\"]\n[http]\nport = 1\n"), contains("\"http\" is nothing"));
+  CHECK_THAT(faults("tokens = [\"x\"]\n[http]\nport = 1\n"),
+             contains("\"http\" is nothing that this version has; take it out"));
   CHECK_THAT(faults("[limits]\nmemory = \"4G\"\n"), contains("belongs into a profile"));
   CHECK_THAT(faults("[limts]\n"), contains("is no table of this format"));
+}
+
+TEST_CASE("an audit log is written where the operator says, and only then") {
+  const auto options = [](const std::string& text) {
+    settings::Diagnostics diagnostics;
+    ServerConfig config = built_in_config();
+    server_config_format().merge(config, parse_server_config(
+            text, std::make_shared<settings::Source>(settings::Source{"m.toml"}), diagnostics));
+    CHECK_FALSE(diagnostics.failed());
+    sandbox::HostUser user;
+    user.home = "/home/u";
+    return audit_options(config, user);
+  };
+  CHECK_FALSE(options(""));
+  CHECK_FALSE(options("[audit]\nfile = \"/a/b\"\nenabled = false\n"));
+  const auto plain = options("[audit]\nfile = \"${home}/b\"\n");
+  REQUIRE(plain);
+  CHECK(plain->log.file == "/home/u/b");
+  CHECK(plain->log.key_file.ends_with("/audit.key"));
+  CHECK(plain->log.flush == audit::Flush::kNone);
+  CHECK(plain->on_full == tools::OnFull::kRefuse);
+  const auto all = options(
+      "[audit]\nfile = \"/a\"\nkey_file = \"/k\"\nflush = \"answer\"\n"
+      "on_full = \"continue\"\nrotate_bytes = \"1M\"\nkeep = 2\n");
+  REQUIRE(all);
+  CHECK(all->log.key_file == "/k");
+  CHECK(all->log.flush == audit::Flush::kAnswer);
+  CHECK(all->on_full == tools::OnFull::kContinue);
+  CHECK(all->log.rotate_bytes == 1U << 20);
+  CHECK(all->log.keep == 2);
+  for (const char* line : {"file = \"relative\"", "file = \"/a/\"", "flush = \"always\"",
+                           "on_full = \"stop\"", "keep = 0", "files = \"/x\""}) {
+    CHECK_THAT(faults(std::string("[audit]\n") + line + "\n"), contains("m.toml:2:"));
+  }
 }
 
 TEST_CASE("of a key the last file's value holds, lists too, and the place says whose it is") {
@@ -174,7 +207,11 @@ TEST_CASE("the example shows every key with what is built in") {
   }
   ServerConfig config = parsed(shown);
   CHECK(config.workspaces.has_value());
+  CHECK(config.audit.file.has_value());
+  CHECK(config.audit.key_file.has_value());
   config.workspaces.reset();
+  config.audit.file.reset();
+  config.audit.key_file.reset();
   CHECK(server_config_format().write(config) == server_config_format().write(built_in_config()));
 }
 

@@ -312,6 +312,57 @@ TEST_CASE("a stop is heard while the peer does not read") {
   writing.join();
 }
 
+// All lines, read after everything was sent.
+static Lines read_late(Outbox& outbox, const OwnedFd& read_end) {
+  std::string all;
+  std::thread reading([&] {
+    char chunk[4096];
+    while (true) {
+      const auto got = ::read(read_end.get(), chunk, sizeof chunk);
+      if (got <= 0) return;
+      all.append(chunk, static_cast<std::size_t>(got));
+    }
+  });
+  CHECK(outbox.close(soon()));
+  reading.join();
+  LineSplitter splitter(1'000'000);
+  splitter.feed(all);
+  return lines_of(splitter);
+}
+
+TEST_CASE("of what a subscriber does not read, one message a resource waits and none is lost") {
+  Pipe output;
+  auto outbox = Outbox::open(std::move(output.write_end), {1'000, 200'000});
+  REQUIRE(outbox);
+  (*outbox)->send(result_message(*RequestId::from_json(1), {{"a", std::string(150'000, 'x')}}));
+  CHECK((*outbox)->paused());
+  for (int i = 0; i < 1'000'000; ++i) {
+    for (const char* uri : {"note://1", "note://2"}) {
+      Outgoing updated = {Outgoing::Kind::kNotification, uri, {}, 0};
+      updated.once = uri;
+      (*outbox)->send(std::move(updated));
+    }
+  }
+  const Lines lines = read_late(**outbox, output.read_end);
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[1] == "note://1");
+  CHECK(lines[2] == "note://2");
+}
+
+TEST_CASE("a change after a message was taken to be written is told by another") {
+  Pipe output;
+  auto outbox = Outbox::open(std::move(output.write_end), {});
+  REQUIRE(outbox);
+  char chunk[64];
+  for (int i = 0; i < 3; ++i) {
+    Outgoing updated = {Outgoing::Kind::kNotification, "changed", {}, 0};
+    updated.once = "note://1";
+    (*outbox)->send(std::move(updated));
+    CHECK(::read(output.read_end.get(), chunk, sizeof chunk) == 8);
+  }
+  CHECK((*outbox)->close(soon()));
+}
+
 TEST_CASE("answers that nobody reads become short errors, progress is dropped") {
   Pipe output;
   OutboxLimits limits{1'000, 200'000};

@@ -138,9 +138,30 @@ TEST_CASE("calls younger than the tables are absent, up to the last number there
   CHECK(answer(1023) == kAbsent);
 }
 
-TEST_CASE("another architecture's calls kill") {
-  CHECK(answer(SYS_read, {}, AUDIT_ARCH_I386) == kKill);
-  CHECK(answer(SYS_read | 0x40000000) == kKill);  // x32
+TEST_CASE("another architecture's calls are reported, whatever their number means here") {
+  constexpr long kX32 = 0x40000000;
+  const FilterOptions alone{.supervision = Supervision::kNone};
+  const auto unheard = compile_filters(everything(), alone).value();
+  for (long number = 0; number < 600; ++number) {
+    INFO(number);
+    CHECK(answer(number, {}, AUDIT_ARCH_I386) == kReport);
+    CHECK(answer(number, {}, AUDIT_ARCH_ARM) == kReport);
+    CHECK(answer(number | kX32) == kReport);
+    CHECK(answer_of(unheard, number, {}, AUDIT_ARCH_I386) == kKill);
+    CHECK(answer_of(unheard, number | kX32) == kKill);
+  }
+}
+
+TEST_CASE("a profile's own rules let no call of another architecture through") {
+  SyscallPolicy policy = everything();
+  policy.danger_allow = rules({"mount", "personality"});
+  policy.deny = rules({"ptrace"});
+  const auto filters = compile_filters(policy).value();
+  for (long number = 0; number < 600; ++number) {
+    INFO(number);
+    CHECK(answer_of(filters, number, {}, AUDIT_ARCH_I386) == kReport);
+    CHECK(answer_of(filters, number | 0x40000000) == kReport);
+  }
 }
 
 TEST_CASE("clone makes processes and threads but no namespaces") {

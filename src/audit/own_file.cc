@@ -1,0 +1,86 @@
+#include "audit/own_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+#include "base/sys.h"
+
+namespace mayfly::audit {
+namespace {
+
+Error unsafe(const std::string& path, const std::string& what, const std::string& remedy) {
+  return input_error(ErrorCode::kInvalidConfiguration, "audit", path, what, remedy);
+}
+
+bool is_ours(uid_t owner) { return owner == 0 || owner == ::geteuid(); }
+
+Status judge_directories(const std::string& real_path) {
+  for (std::string path = real_path;; path.resize(path.rfind('/'))) {
+    const std::string shown = path.empty() ? "/" : path;
+    const struct ::stat status = TRY(sys::stat(shown));
+    if (!is_ours(status.st_uid)) {
+      return fail(unsafe(shown, "belongs to user " + std::to_string(status.st_uid),
+                         "keep the audit log in a directory of your own"));
+    }
+    if ((status.st_mode & 022) != 0 && (status.st_mode & S_ISVTX) == 0) {
+      return fail(unsafe(shown, "may be written by others, who could replace the audit log",
+                         "chmod go-w " + shown));
+    }
+    if (path.empty()) return {};
+  }
+}
+
+}  // namespace
+
+Result<Place> open_place(const std::string& path, Missing missing) {
+  const std::size_t slash = path.rfind('/');
+  if (path.empty() || path.front() != '/' || slash + 1 == path.size()) {
+    return fail(unsafe(path, "is no absolute path of a file", "start it with /"));
+  }
+  const std::string above = slash == 0 ? "/" : path.substr(0, slash);
+  if (missing == Missing::kMake) TRY(sys::mkdir_parents(above, 0700));
+  const std::string real = TRY(sys::realpath(above));
+  TRY(judge_directories(real == "/" ? "" : real));
+  Place place;
+  place.name = path.substr(slash + 1);
+  place.path = (real == "/" ? "" : real) + "/" + place.name;
+  place.directory = TRY(sys::open(real, O_PATH | O_DIRECTORY | O_NOFOLLOW));
+  return place;
+}
+
+Result<OwnedFd> open_own(const Place& place, const std::string& name, int flags, mode_t others) {
+  const std::string shown = place.path.substr(0, place.path.rfind('/') + 1) + name;
+  const int fd = ::openat(place.directory.get(), name.c_str(),
+                          flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
+  if (fd < 0) {
+    if (errno == ELOOP) return fail(unsafe(shown, "is a link", "name the file itself"));
+    if (errno == ENXIO || errno == EISDIR) {
+      return fail(unsafe(shown, "is no regular file", "name another file"));
+    }
+    return fail(system_error("open " + shown, errno));
+  }
+  OwnedFd file(fd);
+  struct ::stat status {};
+  if (::fstat(fd, &status) != 0) return fail(system_error("fstat " + shown, errno));
+  if (!S_ISREG(status.st_mode)) {
+    return fail(unsafe(shown, "is no regular file", "name another file"));
+  }
+  if (!is_ours(status.st_uid)) {
+    return fail(unsafe(shown, "belongs to user " + std::to_string(status.st_uid),
+                       "name a file of your own"));
+  }
+  if ((status.st_mode & others) != 0) {
+    return fail(unsafe(shown, others == 022 ? "may be written by others" : "is open to others",
+                       "chmod 600 " + shown));
+  }
+  if (status.st_nlink > 1) {
+    return fail(unsafe(shown, "has another name too", "remove that, or name another file"));
+  }
+  return file;
+}
+
+}  // namespace mayfly::audit
