@@ -102,7 +102,14 @@ PathHelp PathHelper::to_read(const std::string& path) const {
   };
   std::optional<std::string> why = add(there.real, there.kind);
   for (const std::string& link : there.links) {
-    if (!why) why = add(link, Kind::kFile);
+    if (why) break;
+    // A sandbox has no links of the host in directories that are its own.
+    if (view_.look_up(link).access == Effective::kPrivate) {
+      why = "the way there leads over a link, and the sandbox has none there: use its real path, " +
+            text::one_line(there.real);
+    } else {
+      why = add(link, Kind::kFile);
+    }
   }
   if (why) return {{}, *why};
   if (help.permissions.empty()) return {{}, "a rule shows it already"};

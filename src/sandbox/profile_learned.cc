@@ -113,11 +113,15 @@ Learned learn_from(const Report& report, const Policy& policy) {
   Wanted read;
   Wanted write;
   bool workspace = false;
+  std::vector<Learned::Remark> resources;
   std::uint64_t told = 0;
   for (const Violation& violation : report.violations) {
     told += violation.count;
     const Learned::Remark remark{what_of(violation), violation.remedy, violation.rule};
-    if (violation.kind == ViolationKind::kResource) continue;  // its limit says it
+    if (violation.kind == ViolationKind::kResource) {
+      resources.push_back(remark);
+      continue;
+    }
     if (violation.way == WayOut::kNone) learned.never.push_back(remark);
     if (violation.way == WayOut::kRule) learned.forbidden.push_back(remark);
     bool decision = violation.way == WayOut::kDanger;
@@ -151,7 +155,12 @@ Learned learn_from(const Report& report, const Policy& policy) {
   for (const auto& [path, why] : write) {
     learned.wishes.push_back({"--write", "filesystem", "write", "", settings::quoted(path), why});
   }
+  const std::size_t before = learned.wishes.size();
   learn_limits(report, learned);
+  // Of a limit that is known the wish says it.
+  if (learned.wishes.size() == before) {
+    learned.forbidden.insert(learned.forbidden.end(), resources.begin(), resources.end());
+  }
   return learned;
 }
 

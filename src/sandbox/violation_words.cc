@@ -256,8 +256,8 @@ void ViolationWords::say_hidden(const Finding& finding, const PathWords& words,
         "one thing that is needed";
     return;
   }
-  for (const char* own : {"/tmp", "/var/tmp", "/dev/shm"}) {
-    if (!is_within(words.path, own)) continue;
+  for (const char* own : {"/tmp", "/dev/shm"}) {
+    if (answer.access != Effective::kPrivate || answer.place != own) continue;
     violation.remedy = std::string("Every call has a ") + own +
                        " of its own, empty at its start: ask for what is needed to be put into the "
                        "workspace";

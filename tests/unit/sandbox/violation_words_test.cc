@@ -51,7 +51,8 @@ const std::map<std::string, Kind> kHost = {
     {"/usr/lib", Kind::kDirectory},
     {"/tmp/host.log", Kind::kFile},
     {"/srv/out", Kind::kDirectory},
-    {"/opt/sdk/key.pem", Kind::kFile},     {"/opt/sdk/*", Kind::kFile},
+    {"/opt/sdk/key.pem", Kind::kFile},
+    {"/opt/sdk/*", Kind::kFile},
     {"/srv/w/sub", Kind::kDirectory},
     {"/srv/w", Kind::kDirectory},
 };
@@ -157,6 +158,17 @@ TEST_CASE("what a link leads to and the link are asked for together") {
   const Violation violation = said(finding(BrokenRule::kHidden, "read", "/opt/current/x.h"));
   CHECK(violation.remedy.ends_with(
       "mayfly profile allow default --read /opt/sdk --read /opt/current"));
+}
+
+TEST_CASE("what no sandbox shows is not asked for, a link in a home that is its own") {
+  const Policy policy = usual();
+  const ViolationWords words(policy, {1000, 1000, "u", "/home/u"}, [](const std::string&) {
+    return HostPlace{Kind::kFile, "/home/u/data/a.csv", {"/home/u/link"}};
+  });
+  const Violation violation =
+      words.describe(finding(BrokenRule::kHidden, "read", "/home/u/link/a.csv"));
+  CHECK(violation.permissions.empty());
+  CHECK(violation.remedy.ends_with("use its real path, /home/u/data/a.csv"));
 }
 
 TEST_CASE("a rule that somebody wrote is named and no command undoes it") {
