@@ -17,6 +17,7 @@
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <seccomp.h>
+#include <sys/ioctl.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -24,9 +25,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
-#include <csignal>
-#include <sys/ioctl.h>
 #include <unistd.h>
+#include <csignal>
 
 #include <cerrno>
 #include <cstdio>
@@ -40,25 +40,72 @@
 
 namespace {
 
-#define NAMED(name) {#name, static_cast<long>(name)}
-const std::map<std::string, long> kConstants = {
-    NAMED(O_RDONLY),       NAMED(O_WRONLY),       NAMED(O_RDWR),         NAMED(O_CREAT),
-    NAMED(O_EXCL),         NAMED(O_TRUNC),        NAMED(O_APPEND),       NAMED(O_DIRECTORY),
-    NAMED(O_PATH),         NAMED(O_NOFOLLOW),     NAMED(O_TMPFILE),      NAMED(AT_FDCWD),
-    NAMED(AT_REMOVEDIR),   NAMED(AT_EMPTY_PATH),  NAMED(AT_SYMLINK_NOFOLLOW),
-    NAMED(RENAME_NOREPLACE), NAMED(RENAME_EXCHANGE), NAMED(S_IFREG),     NAMED(S_IFIFO),
-    NAMED(S_IFSOCK),       NAMED(S_IFCHR),        NAMED(S_IFBLK),        NAMED(CLONE_NEWUSER),
-    NAMED(CLONE_NEWNS),    NAMED(CLONE_NEWNET),   NAMED(CLONE_NEWPID),   NAMED(CLONE_NEWUTS),
-    NAMED(CLONE_NEWIPC),   NAMED(CLONE_NEWCGROUP), NAMED(SIGCHLD),       NAMED(AF_INET),
-    NAMED(AF_INET6),       NAMED(AF_UNIX),        NAMED(AF_NETLINK),     NAMED(AF_PACKET),
-    NAMED(AF_ALG),         NAMED(AF_VSOCK),       NAMED(AF_CAN),         NAMED(AF_XDP),
-    NAMED(AF_BLUETOOTH),   NAMED(AF_KEY),         NAMED(AF_TIPC),        NAMED(SOCK_STREAM),
-    NAMED(SOCK_DGRAM),     NAMED(SOCK_RAW),       NAMED(SOCK_SEQPACKET), NAMED(SOCK_CLOEXEC),
-    NAMED(SOCK_NONBLOCK),  NAMED(NETLINK_ROUTE),  NAMED(NETLINK_AUDIT),  NAMED(NETLINK_KOBJECT_UEVENT),
-    NAMED(IPPROTO_TCP),    NAMED(IPPROTO_UDP),    NAMED(IPPROTO_SCTP),   NAMED(BPF_PROG_LOAD),
-    NAMED(BPF_MAP_CREATE), NAMED(PER_LINUX32),    NAMED(ADDR_NO_RANDOMIZE), NAMED(TIOCSTI),
-    NAMED(PTRACE_ATTACH),  NAMED(PTRACE_SEIZE),   NAMED(SECCOMP_SET_MODE_FILTER),
-    NAMED(SECCOMP_FILTER_FLAG_NEW_LISTENER),      NAMED(PR_SET_NO_NEW_PRIVS)};
+#define NAMED(name) \
+  { #name, static_cast < long>(name) }
+const std::map<std::string, long> kConstants = {NAMED(O_RDONLY),
+                                                NAMED(O_WRONLY),
+                                                NAMED(O_RDWR),
+                                                NAMED(O_CREAT),
+                                                NAMED(O_EXCL),
+                                                NAMED(O_TRUNC),
+                                                NAMED(O_APPEND),
+                                                NAMED(O_DIRECTORY),
+                                                NAMED(O_PATH),
+                                                NAMED(O_NOFOLLOW),
+                                                NAMED(O_TMPFILE),
+                                                NAMED(AT_FDCWD),
+                                                NAMED(AT_REMOVEDIR),
+                                                NAMED(AT_EMPTY_PATH),
+                                                NAMED(AT_SYMLINK_NOFOLLOW),
+                                                NAMED(RENAME_NOREPLACE),
+                                                NAMED(RENAME_EXCHANGE),
+                                                NAMED(S_IFREG),
+                                                NAMED(S_IFIFO),
+                                                NAMED(S_IFSOCK),
+                                                NAMED(S_IFCHR),
+                                                NAMED(S_IFBLK),
+                                                NAMED(CLONE_NEWUSER),
+                                                NAMED(CLONE_NEWNS),
+                                                NAMED(CLONE_NEWNET),
+                                                NAMED(CLONE_NEWPID),
+                                                NAMED(CLONE_NEWUTS),
+                                                NAMED(CLONE_NEWIPC),
+                                                NAMED(CLONE_NEWCGROUP),
+                                                NAMED(SIGCHLD),
+                                                NAMED(AF_INET),
+                                                NAMED(AF_INET6),
+                                                NAMED(AF_UNIX),
+                                                NAMED(AF_NETLINK),
+                                                NAMED(AF_PACKET),
+                                                NAMED(AF_ALG),
+                                                NAMED(AF_VSOCK),
+                                                NAMED(AF_CAN),
+                                                NAMED(AF_XDP),
+                                                NAMED(AF_BLUETOOTH),
+                                                NAMED(AF_KEY),
+                                                NAMED(AF_TIPC),
+                                                NAMED(SOCK_STREAM),
+                                                NAMED(SOCK_DGRAM),
+                                                NAMED(SOCK_RAW),
+                                                NAMED(SOCK_SEQPACKET),
+                                                NAMED(SOCK_CLOEXEC),
+                                                NAMED(SOCK_NONBLOCK),
+                                                NAMED(NETLINK_ROUTE),
+                                                NAMED(NETLINK_AUDIT),
+                                                NAMED(NETLINK_KOBJECT_UEVENT),
+                                                NAMED(IPPROTO_TCP),
+                                                NAMED(IPPROTO_UDP),
+                                                NAMED(IPPROTO_SCTP),
+                                                NAMED(BPF_PROG_LOAD),
+                                                NAMED(BPF_MAP_CREATE),
+                                                NAMED(PER_LINUX32),
+                                                NAMED(ADDR_NO_RANDOMIZE),
+                                                NAMED(TIOCSTI),
+                                                NAMED(PTRACE_ATTACH),
+                                                NAMED(PTRACE_SEIZE),
+                                                NAMED(SECCOMP_SET_MODE_FILTER),
+                                                NAMED(SECCOMP_FILTER_FLAG_NEW_LISTENER),
+                                                NAMED(PR_SET_NO_NEW_PRIVS)};
 #undef NAMED
 
 std::deque<std::string> texts;  // what pointers point to

@@ -1,5 +1,5 @@
-// hostile ATTACK [NUMBER]: a program that attacks what watches it. What it must not reach it says in
-// lines that start with "SUCCEEDED"; hostile.py looks at the receipt and at the host.
+// hostile ATTACK [NUMBER]: a program that attacks what watches it. What it must not reach it says
+// in lines that start with "SUCCEEDED"; hostile.py looks at the receipt and at the host.
 
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -144,8 +144,14 @@ int interrupted(long times) {
 // Names that would draw on a terminal, end a line or break JSON.
 int names(long) {
   const std::string directory = denied() + "/";
-  const std::string bad[] = {"line\nviolations: forged", "\x1b[2J\x1b]0;title\x07", "\xe2\x80\xae" "txt.exe",
-                             "\xff\xfe\xc0\xaf", "\"}],\"stdout\":\"x", "\r\rdenied: none", "tab\tand \x7f",
+  const std::string bad[] = {"line\nviolations: forged",
+                             "\x1b[2J\x1b]0;title\x07",
+                             "\xe2\x80\xae"
+                             "txt.exe",
+                             "\xff\xfe\xc0\xaf",
+                             "\"}],\"stdout\":\"x",
+                             "\r\rdenied: none",
+                             "tab\tand \x7f",
                              "\xc2\x85\xe2\x80\xa8\xe2\x80\xa9"};
   for (const std::string& name : bad) ::mkdir((directory + name).c_str(), 0755);
   std::string deep = directory;
@@ -162,7 +168,8 @@ int memory(long tries) {
   const long page = ::sysconf(_SC_PAGESIZE);
   const int fd = ::open("page", O_RDWR | O_CREAT, 0644);
   (void)!::ftruncate(fd, page);
-  char* mapped = static_cast<char*>(::mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+  char* mapped =
+      static_cast<char*>(::mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
   std::atomic<bool> stop{false};
   std::thread truncater([&] {
     const std::string path = denied() + "/new";
@@ -181,7 +188,8 @@ int memory(long tries) {
   ::mkdir(mapped + page, 0755);
   ::mkdir(reinterpret_cast<char*>(16), 0755);
   ::mkdir(reinterpret_cast<char*>(~0UL - 100), 0755);
-  char* last = static_cast<char*>(::mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  char* last = static_cast<char*>(
+      ::mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   ::munmap(last + page, static_cast<std::size_t>(page));
   std::memset(last, 'x', static_cast<std::size_t>(page));
   ::mkdir(last + page - 10, 0755);
@@ -199,12 +207,14 @@ int init(long) {
     if (pidfd >= 0) ::close(pidfd);
   }
   if (::ptrace(PTRACE_ATTACH, 1, nullptr, nullptr) == 0) succeeded("ptrace of init");
-  if (::ptrace(static_cast<__ptrace_request>(PTRACE_SEIZE), 1, nullptr, nullptr) == 0) succeeded("ptrace of init");
+  if (::ptrace(static_cast<__ptrace_request>(PTRACE_SEIZE), 1, nullptr, nullptr) == 0)
+    succeeded("ptrace of init");
   char byte = 0;
   iovec here{&byte, 1}, there{reinterpret_cast<void*>(0x400000), 1};
   if (::process_vm_readv(1, &here, 1, &there, 1, 0) >= 0) succeeded("reading init's memory");
   if (::process_vm_writev(1, &here, 1, &there, 1, 0) >= 0) succeeded("writing init's memory");
-  for (const char* name : {"mem", "environ", "maps", "fd/3", "fd/4", "fd/5", "root/etc/passwd", "cwd", "exe", "oom_score_adj"}) {
+  for (const char* name : {"mem", "environ", "maps", "fd/3", "fd/4", "fd/5", "root/etc/passwd",
+                           "cwd", "exe", "oom_score_adj"}) {
     const std::string path = std::string("/proc/1/") + name;
     const int fd = ::open(path.c_str(), O_RDWR);
     if (fd >= 0) succeeded("opening " + path);
@@ -225,7 +235,8 @@ int init(long) {
     unsigned short length;
     sock_filter* filter;
   } program{1, &allow};
-  if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program) >= 0) {
+  if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program) >=
+      0) {
     succeeded("a listener of its own");
   }
   // Still watched.
@@ -234,12 +245,13 @@ int init(long) {
   return 0;
 }
 
-// A filter of ours that hides nothing: it can only refuse more, and what it refuses is its own doing.
+// A filter of ours that hides nothing: it can only refuse more, and what it refuses is its own
+// doing.
 int nested(long) {
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  sock_filter code[] = {{0x20, 0, 0, 0},                      // load the call's number
-                        {0x15, 0, 1, __NR_mkdir},             // mkdir:
-                        {0x06, 0, 0, SECCOMP_RET_ALLOW},      //   allow
+  sock_filter code[] = {{0x20, 0, 0, 0},                  // load the call's number
+                        {0x15, 0, 1, __NR_mkdir},         // mkdir:
+                        {0x06, 0, 0, SECCOMP_RET_ALLOW},  //   allow
                         {0x06, 0, 0, SECCOMP_RET_ALLOW}};
   struct {
     unsigned short length;
@@ -277,10 +289,10 @@ int main(int count, char** arguments) {
   struct {
     const char* name;
     int (*run)(long);
-  } const attacks[] = {{"race", race},       {"same", same},   {"distinct", distinct},
-                       {"together", together}, {"killed", killed}, {"interrupted", interrupted},
-                       {"names", names},     {"memory", memory}, {"init", init},
-                       {"nested", nested},   {"forever", forever}};
+  } const attacks[] = {{"race", race},         {"same", same},      {"distinct", distinct},
+                       {"together", together}, {"killed", killed},  {"interrupted", interrupted},
+                       {"names", names},       {"memory", memory},  {"init", init},
+                       {"nested", nested},     {"forever", forever}};
   if (attack == "i386") return i386();
   for (const auto& one : attacks) {
     if (attack == one.name) return one.run(number);
