@@ -11,7 +11,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HEADING = "## What is attacked, and where\n"
-ATTACKS = 47
+ATTACKS = 58
 
 
 def main():
