@@ -152,7 +152,7 @@ Status Log::append_locked(std::string_view event, Json fields, Last last) {
   TRY(write_line(sealed.line, size));
   const Head head{chain_, seq_ + 1, sealed.hash, 0, last == Last::kYes};
   if (auto put = HeadFile::put(heads_.get(), key_, head, slot_); !put) {
-    static_cast<void>(::ftruncate(file_.get(), static_cast<off_t>(size)));
+    (void)!::ftruncate(file_.get(), static_cast<off_t>(size));
     return put;
   }
   ++seq_;
@@ -195,7 +195,7 @@ Status Log::write_line(const std::string& line, std::uint64_t size) {
   const ssize_t wrote = ::write(file_.get(), line.data(), line.size());
   if (wrote == static_cast<ssize_t>(line.size())) return {};
   const int number = wrote < 0 ? errno : ENOSPC;
-  if (wrote > 0) static_cast<void>(::ftruncate(file_.get(), static_cast<off_t>(size)));
+  if (wrote > 0) (void)!::ftruncate(file_.get(), static_cast<off_t>(size));
   return fail(system_error("write " + place_.path, number));
 }
 
