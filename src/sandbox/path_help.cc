@@ -13,8 +13,7 @@ namespace mayfly::sandbox {
 namespace {
 
 constexpr std::size_t kMostPathBytes = 200;
-constexpr const char* kPrivate = "it belongs to the user alone, and no profile should give it";
-constexpr const char* kShared = "it holds more than one thing: ask for what is needed below it";
+constexpr const char* kPrivate = "that is the user's alone, and no profile should give it";
 
 bool is_visible(const PathAnswer& answer) {
   return answer.access == Effective::kRead || answer.access == Effective::kWrite;
@@ -68,7 +67,7 @@ std::optional<std::string> PathHelper::reason_against(const std::string& path,
   const auto understood = wished(asked);
   if (!understood) return write ? "no profile lets a sandbox write there" : "no profile shows it";
   if (is_shared_place(path, user_.home) || is_shared_place(path, policy_.identity.home)) {
-    return kShared;
+    return text::one_line(path) + " is too much: ask the operator for a directory below it";
   }
   if (write && !in_workspace(path) && !judge_writable(path, user_)) {
     return "no profile lets a sandbox write there";

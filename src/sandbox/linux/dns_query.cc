@@ -31,7 +31,7 @@ bool take_name(std::string_view packet, std::size_t& at, std::string& name) {
     const std::size_t length = byte_at(packet, at++);
     if (at + length - begin > kMaxName) return false;
     if (length == 0) {
-      if (name.empty()) name = ".";
+      if (name.empty()) name.push_back('.');
       return true;
     }
     // Anything longer is a pointer, or nothing that has a meaning.
