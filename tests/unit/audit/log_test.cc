@@ -69,14 +69,14 @@ TEST_CASE("a log is not written where others could change it") {
   ::chmod(options.key_file.c_str(), 0640);
   CHECK_THAT(refusal(options), contains("chmod 600"));
   ::chmod(options.key_file.c_str(), 0600);
-  ::link(file.c_str(), (ground.top + "/log/other").c_str());
+  REQUIRE(::link(file.c_str(), (ground.top + "/log/other").c_str()) == 0);
   CHECK_THAT(refusal(options), contains("has another name too"));
   ::unlink((ground.top + "/log/other").c_str());
   CHECK(refusal(options) == "taken");
 
   for (const std::string& name : {file, file + ".head"}) {
     ::rename(name.c_str(), (ground.top + "/aside").c_str());
-    ::symlink((ground.top + "/aside").c_str(), name.c_str());
+    REQUIRE(::symlink((ground.top + "/aside").c_str(), name.c_str()) == 0);
     CHECK_THAT(refusal(options), contains("is a link"));
     ::unlink(name.c_str());
     ::mkfifo(name.c_str(), 0600);
