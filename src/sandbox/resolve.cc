@@ -394,6 +394,8 @@ class Resolver {
     set("TERM", "dumb");
     set("SCRATCH", kScratchPath);
     set("GIT_TERMINAL_PROMPT", "0");
+    // It asks the network for a newer npm, and nobody wants to know.
+    set("npm_config_update_notifier", "false");
     for (const char* pager : {"PAGER", "GIT_PAGER", "MANPAGER"}) set(pager, "cat");
     for (const auto& name : profile_.environment_pass) {
       for (const auto& [key, value] : host_.environment) {

@@ -82,9 +82,9 @@ std::string instructions(const Briefing& briefing) {
       "pattern to wait for; end it with stop_job. background: true makes it a job at once, whose "
       "stdin is open for send_input.\n";
   out +=
-      "- System calls, sockets and host code that the sandbox denied are listed under violations "
-      "(text form: \"denied:\") with rule and remedy; a path that is absent or read-only, or no "
-      "network, is just the program's own error.\n";
+      "- What the sandbox denied is listed under violations (text form: \"denied:\") with rule and "
+      "remedy. What was only to be read and is not there is the program's own error, unless the "
+      "profile observes all.\n";
   out +=
       "- Long output is cut in the middle; next_offset says where get_job goes on, and a link "
       "leads to all of it.\n";

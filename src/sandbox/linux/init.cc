@@ -297,6 +297,8 @@ class Watchman {
     tell_of_full_scratch();
     // A task's are its own affair: no caller could have meant to find them again.
     ended.left_files_in_tmp = !is_task_ && left_files_in_tmp(root_);
+    // Before the listener goes with init, whose callers would be told that there is no such call.
+    ::kill(-1, SIGKILL);
     tell(inputs_, ended);
     ::_exit(0);
   }
