@@ -251,7 +251,7 @@ def case_links(place):
     attack = ticks(attacks.mayfly.pid) - between
     expect("it came to its end", answer["stdout"].endswith("done\n"), answer)
     print(f"a hundred kinds took {between - before} ticks of the server, those behind links {attack}")
-    expect("the server did not walk it all", attack < 10 * (between - before) + 20, attack)
+    expect("the server did not walk it all", attack < 5 * (between - before) + 10, attack)
     # The next call is looked at as ever.
     only(attacks.run("same", 3), f"filesystem create {attacks.denied}/new: EROFS")
     attacks.end()
