@@ -49,6 +49,18 @@ std::string below(const std::string& path, const std::string& directory) {
   return path.size() > directory.size() + 1 ? path.substr(directory.size() + 1) : "";
 }
 
+bool is_private_name(std::string_view name) {
+  return is_credential_name(name) || name == ".ssh" || name == ".gnupg" || name == ".aws";
+}
+
+// Looks no further than the longest name of such a place.
+bool is_private_by_place(const std::string& path, const std::string& home) {
+  const std::size_t owner = home_of(path, home).size();
+  if (owner > 0 && path.size() > owner + 1 && path[owner + 1] == '.') return true;
+  return std::any_of(std::begin(kSystemSecrets), std::end(kSystemSecrets),
+                     [&](std::string_view each) { return is_within(path, std::string(each)); });
+}
+
 }  // namespace
 
 std::string home_of(const std::string& path, const std::string& home) {
@@ -71,16 +83,14 @@ bool is_secret_place(const std::string& path, const std::string& home) {
 }
 
 bool is_private_place(const std::string& path, const std::string& home) {
-  const std::string owner = home_of(path, home);
-  if (!owner.empty() && below(path, owner).starts_with('.')) return true;
   const auto parts = text::split(path, '/');
-  if (std::any_of(parts.begin(), parts.end(), [](const std::string& part) {
-        return is_credential_name(part) || part == ".ssh" || part == ".gnupg" || part == ".aws";
-      })) {
-    return true;
-  }
-  return std::any_of(std::begin(kSystemSecrets), std::end(kSystemSecrets),
-                     [&](std::string_view each) { return is_within(path, std::string(each)); });
+  return std::any_of(parts.begin(), parts.end(), is_private_name) ||
+         is_private_by_place(path, home);
+}
+
+bool is_private_entry(const std::string& path, const std::string& home) {
+  return is_private_name(std::string_view(path).substr(path.rfind('/') + 1)) ||
+         is_private_by_place(path, home);
 }
 
 bool is_shared_place(const std::string& path, const std::string& home) {

@@ -16,6 +16,9 @@ bool is_secret_place(const std::string& path, const std::string& home);
 // system's own secrets.
 bool is_private_place(const std::string& path, const std::string& home);
 
+// The same of an entry of a directory that is known not to be private. Costs the same at any depth.
+bool is_private_entry(const std::string& path, const std::string& home);
+
 // The home that `path` is or lies in: `home`, /root, or one in /home. Empty if it is in none.
 std::string home_of(const std::string& path, const std::string& home);
 

@@ -283,16 +283,47 @@ int forever(long count) {
 
 }  // namespace
 
+// Links that make a path as long as the kernel walks: what looks at them for a receipt, in here and
+// on the host, must not walk all of it.
+int links(long number) {
+  ::mkdir("aa", 0755);
+  std::string around;
+  std::string dots;
+  while (around.size() < 320) around += "aa/../";
+  while (dots.size() < 4080) dots += "/.";
+  std::string host = "to-nowhere";
+  std::string init = ".";
+  if (::symlink("/srv/nothing-there", host.c_str()) != 0) return 1;
+  for (int i = 0; i < 9; ++i) {
+    const std::string next = "k" + std::to_string(i);
+    if (::symlink((around + host).c_str(), next.c_str()) != 0) return 1;
+    host = next;
+  }
+  for (int i = 0; i < 39; ++i) {
+    const std::string next = "i" + std::to_string(i);
+    if (::symlink((init + dots).c_str(), next.c_str()) != 0) return 1;
+    init = next;
+  }
+  for (long i = 0; i < number; ++i) {
+    const std::string name = "z" + std::to_string(i);
+    if (::symlink(host.c_str(), name.c_str()) != 0) return 1;
+    if (::open(name.c_str(), O_WRONLY) >= 0) succeeded("opened " + name);
+    if (::open((init + "/none").c_str(), O_WRONLY) >= 0) succeeded("opened none");
+  }
+  std::printf("done\n");
+  return 0;
+}
+
 int main(int count, char** arguments) {
   const std::string attack = count > 1 ? arguments[1] : "";
   const long number = count > 2 ? std::atol(arguments[2]) : 0;
   struct {
     const char* name;
     int (*run)(long);
-  } const attacks[] = {{"race", race},         {"same", same},      {"distinct", distinct},
-                       {"together", together}, {"killed", killed},  {"interrupted", interrupted},
-                       {"names", names},       {"memory", memory},  {"init", init},
-                       {"nested", nested},     {"forever", forever}};
+  } const attacks[] = {{"race", race},         {"same", same},       {"distinct", distinct},
+                       {"together", together}, {"killed", killed},   {"interrupted", interrupted},
+                       {"names", names},       {"memory", memory},   {"init", init},
+                       {"nested", nested},     {"forever", forever}, {"links", links}};
   if (attack == "i386") return i386();
   for (const auto& one : attacks) {
     if (attack == one.name) return one.run(number);

@@ -234,6 +234,29 @@ def case_memory(place):
     attacks.end()
 
 
+def ticks(pid):
+    """Processor time of one process."""
+    stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+    return int(stat[11]) + int(stat[12])
+
+
+def case_links(place):
+    """Links that make paths as long as can be: who looks at them for a receipt looks only so far."""
+    attacks = Attacks(place, "--observe", "all")
+    attacks.run("distinct", 100)
+    before = ticks(attacks.mayfly.pid)
+    attacks.run("distinct", 100)
+    between = ticks(attacks.mayfly.pid)
+    answer = attacks.run("links", 100)
+    attack = ticks(attacks.mayfly.pid) - between
+    expect("it came to its end", answer["stdout"].endswith("done\n"), answer)
+    print(f"a hundred kinds took {between - before} ticks of the server, those behind links {attack}")
+    expect("the server did not walk it all", attack < 5 * (between - before) + 10, attack)
+    # The next call is looked at as ever.
+    only(attacks.run("same", 3), f"filesystem create {attacks.denied}/new: EROFS")
+    attacks.end()
+
+
 def inits(server):
     """The inits of calls that run: children of zygotes that have a child."""
     return [pid for pid in descendants(server) if "init" in name_of(pid)]

@@ -8,10 +8,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
-#include <deque>
+#include <cstdint>
+#include <ctime>
 #include <iterator>
-#include <map>
 #include <optional>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/sys.h"
@@ -23,8 +25,8 @@ namespace mayfly::sandbox {
 namespace {
 
 constexpr std::size_t kMostBytes = 990;
-constexpr int kMostLinks = 40;
-constexpr std::size_t kMostSteps = 1000;
+constexpr std::size_t kMostLinks = 8;
+constexpr std::size_t kMostComponents = 256;
 constexpr std::string_view kLocal[] = {"ext2",  "ext3",    "ext4",     "xfs",      "btrfs",
                                        "tmpfs", "overlay", "zfs",      "f2fs",     "bcachefs",
                                        "ramfs", "erofs",   "squashfs", "reiserfs", "jfs",
@@ -51,78 +53,116 @@ std::string unescaped(const std::string& text) {
   return out;
 }
 
-// What is mounted at `path`, the last one if there are several: "ext4". Empty if nothing is.
-std::string mounted_at(const std::string& path) {
-  constexpr std::size_t kMostMountInfo = 8U << 20;
-  const auto file = sys::open("/proc/self/mountinfo", O_RDONLY);
-  if (!file) return "";
-  const auto all = sys::read_file(file->get(), kMostMountInfo);
-  if (!all) return "";
-  std::string type;
-  for (const std::string& line : text::split(*all, '\n')) {
-    const auto words = text::split(line, ' ');
-    const auto dash = std::find(words.begin(), words.end(), "-");
-    if (words.size() < 5 || dash == words.end() || dash + 1 == words.end()) continue;
-    if (unescaped(words[4]) == path) type = *(dash + 1);
-  }
-  return type;
+std::chrono::nanoseconds now(clockid_t clock) {
+  struct timespec time {};
+  ::clock_gettime(clock, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
-class Walk {
+// Takes what passes in its life off a budget.
+class Charge {
  public:
-  explicit Walk(const std::string& home) : home_(home) {}
+  explicit Charge(LookBudget& budget) : budget_(budget) {}
+  ~Charge() { take(); }
+  Charge(const Charge&) = delete;
+  Charge& operator=(const Charge&) = delete;
 
-  HostPlace look(const std::string& path) {
-    add(path);
-    auto root = sys::open("/", O_PATH | O_DIRECTORY);
-    if (!root) return {};
-    directories_.push_back(*std::move(root));
-    for (std::size_t steps = 0; !pending_.empty(); ++steps) {
-      if (steps > kMostSteps) return {};
-      const std::string name = std::move(pending_.front());
-      pending_.pop_front();
-      if (const auto end = step(name)) return *end;
-    }
-    HostPlace place{HostPlace::Kind::kDirectory, here(), std::move(links_)};
-    return place;
+  // Whether there is enough for one more step.
+  bool step() {
+    take();
+    if (budget_.is_spent()) return false;
+    --budget_.steps;
+    return true;
   }
 
  private:
-  // In front of what is still to be walked.
-  void add(const std::string& path) {
-    auto parts = text::split(path, '/');
-    std::erase_if(parts, [](const std::string& part) { return part.empty() || part == "."; });
-    pending_.insert(pending_.begin(), parts.begin(), parts.end());
+  void take() {
+    const auto processor = now(CLOCK_THREAD_CPUTIME_ID);
+    const auto clock = now(CLOCK_MONOTONIC);
+    budget_.processor -= processor - processor_;
+    budget_.clock -= clock - clock_;
+    processor_ = processor;
+    clock_ = clock;
   }
 
-  std::string here() const { return names_.empty() ? "/" : "/" + text::join(names_, "/"); }
+  LookBudget& budget_;
+  std::chrono::nanoseconds processor_ = now(CLOCK_THREAD_CPUTIME_ID);
+  std::chrono::nanoseconds clock_ = now(CLOCK_MONOTONIC);
+};
+
+bool is_left_alone(const std::string& path) {
+  for (const char* top : {"/proc", "/sys", "/dev"}) {
+    if (is_within(path, top)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+// One look. Each step costs the same, however long the way to it was.
+class HostWalk {
+ public:
+  explicit HostWalk(HostLooks& looks) : looks_(looks) {}
+
+  HostPlace look(const std::string& path) {
+    Charge charge(looks_.budget_);
+    auto root = sys::open("/", O_PATH | O_DIRECTORY);
+    if (!root || !add(path)) return {};
+    enter(*std::move(root));
+    while (!pending_.empty()) {
+      if (!charge.step()) return {};
+      const std::string name = std::move(pending_.back());
+      pending_.pop_back();
+      if (auto end = step(name)) return *std::move(end);
+    }
+    return {HostPlace::Kind::kDirectory, here_.empty() ? "/" : here_, std::move(links_)};
+  }
+
+ private:
+  struct Level {
+    OwnedFd directory;
+    bool open = false;  // anybody may look what is in it
+  };
+
+  void enter(OwnedFd directory) {
+    const auto info = sys::fstat(directory.get());
+    levels_.push_back({std::move(directory), info && (info->st_mode & S_IXOTH) != 0});
+  }
+
+  // In front of what is still to be walked. False: that is too much.
+  bool add(const std::string& path) {
+    const std::size_t before = pending_.size();
+    for (std::size_t begin = 0; begin < path.size();) {
+      const std::size_t end = std::min(path.find('/', begin), path.size());
+      const std::string_view part = std::string_view(path).substr(begin, end - begin);
+      begin = end + 1;
+      if (part.empty() || part == ".") continue;
+      if (++components_ > kMostComponents) return false;
+      pending_.emplace_back(part);
+    }
+    std::reverse(pending_.begin() + static_cast<std::ptrdiff_t>(before), pending_.end());
+    return true;
+  }
 
   bool may_look_here() const {
-    const std::string path = here();
-    if (home_.size() > 1 && is_within(path, home_)) return true;
-    const auto info = sys::fstat(directories_.back().get());
-    return info && (info->st_mode & S_IXOTH) != 0;
-  }
-
-  static bool is_left_alone(const std::string& path) {
-    for (const char* top : {"/proc", "/sys", "/dev"}) {
-      if (is_within(path, top)) return true;
-    }
-    return false;
+    const std::string& home = looks_.home_;
+    return levels_.back().open || (home.size() > 1 && is_within(here_, home));
   }
 
   // Nothing as long as the walk goes on.
   std::optional<HostPlace> step(const std::string& name) {
     const HostPlace unknown{};
     if (name == "..") {
-      if (names_.empty()) return std::nullopt;
-      names_.pop_back();
-      directories_.pop_back();
+      if (levels_.size() == 1) return std::nullopt;
+      here_.resize(here_.rfind('/'));
+      levels_.pop_back();
       return std::nullopt;
     }
-    const std::string path = names_.empty() ? "/" + name : here() + "/" + name;
-    if (name.size() > NAME_MAX || path.size() >= PATH_MAX) return unknown;
-    if (is_left_alone(path) || is_private_place(path, home_) || !may_look_here()) return unknown;
+    if (name.size() > NAME_MAX || here_.size() + name.size() + 1 >= PATH_MAX) return unknown;
+    const std::string path = here_ + "/" + name;
+    if (is_left_alone(path) || is_private_entry(path, looks_.home_) || !may_look_here()) {
+      return unknown;
+    }
     auto entry = open_entry(name, path);
     if (!entry) {
       const int why = entry.error().os_errno;
@@ -133,8 +173,8 @@ class Walk {
     if (!info) return unknown;
     if (S_ISLNK(info->st_mode)) return follow(*entry, path);
     if (S_ISDIR(info->st_mode)) {
-      names_.push_back(name);
-      directories_.push_back(*std::move(entry));
+      here_ = path;
+      enter(*std::move(entry));
       return std::nullopt;
     }
     if (!pending_.empty()) return HostPlace{HostPlace::Kind::kAbsent, "", {}};
@@ -143,47 +183,68 @@ class Walk {
                      std::move(links_)};
   }
 
-  Result<OwnedFd> open_entry(const std::string& name, const std::string& path) const {
+  Result<OwnedFd> open_entry(const std::string& name, const std::string& path) {
     constexpr std::uint64_t kFlags = O_PATH | O_NOFOLLOW;
-    auto entry = sys::openat2(directories_.back().get(), name, kFlags, RESOLVE_NO_XDEV);
+    const int directory = levels_.back().directory.get();
+    auto entry = sys::openat2(directory, name, kFlags, RESOLVE_NO_XDEV);
     if (entry || entry.error().os_errno != EXDEV) return entry;
     // A mount. What it is has to be known before it is touched.
-    const std::string type = mounted_at(path);
+    const std::string type = looks_.mounted_at(path);
     if (std::find(std::begin(kLocal), std::end(kLocal), type) == std::end(kLocal)) return entry;
-    return sys::openat2(directories_.back().get(), name, kFlags, 0);
+    return sys::openat2(directory, name, kFlags, 0);
   }
 
   std::optional<HostPlace> follow(const OwnedFd& link, const std::string& path) {
-    char target[PATH_MAX];
+    char target[kMostBytes + 1];
     const ssize_t size = ::readlinkat(link.get(), "", target, sizeof target);
     if (size <= 0 || static_cast<std::size_t>(size) == sizeof target) return HostPlace{};
     if (links_.size() >= kMostLinks) return HostPlace{};
     links_.push_back(path);
     const std::string to(target, static_cast<std::size_t>(size));
     if (to.front() == '/') {
-      names_.clear();
-      directories_.resize(1);
+      here_.clear();
+      levels_.resize(1);
     }
-    add(to);
+    if (!add(to)) return HostPlace{};
     return std::nullopt;
   }
 
-  const std::string& home_;
-  std::deque<std::string> pending_;
-  std::vector<OwnedFd> directories_;  // from "/" on, one more than there are names
-  std::vector<std::string> names_;
+  HostLooks& looks_;
+  std::vector<std::string> pending_;  // the next one last
+  std::size_t components_ = 0;
+  std::vector<Level> levels_;  // from "/" on
+  std::string here_;           // of the last level; empty for "/"
   std::vector<std::string> links_;
 };
 
-}  // namespace
+std::string HostLooks::mounted_at(const std::string& path) {
+  constexpr std::size_t kMostMountInfo = 8U << 20;
+  if (!mounts_.has_value()) {
+    mounts_.emplace();
+    const auto file = sys::open("/proc/self/mountinfo", O_RDONLY);
+    if (!file) return "";
+    const auto all = sys::read_file(file->get(), kMostMountInfo);
+    if (!all) return "";
+    for (const std::string& line : text::split(*all, '\n')) {
+      const auto words = text::split(line, ' ');
+      const auto dash = std::find(words.begin(), words.end(), "-");
+      if (words.size() < 5 || dash == words.end() || dash + 1 == words.end()) continue;
+      (*mounts_)[unescaped(words[4])] = *(dash + 1);
+    }
+  }
+  const auto found = mounts_->find(path);
+  return found == mounts_->end() ? "" : found->second;
+}
 
-HostPlace look_on_host(const std::string& path, const std::string& home) {
+HostPlace HostLooks::look(const std::string& path) {
   if (path.empty() || path.front() != '/' || path.size() > kMostBytes || has_controls(path)) {
     return {};
   }
-  const auto parts = text::split(path, '/');
-  if (std::find(parts.begin(), parts.end(), "..") != parts.end()) return {};
-  return Walk(home).look(path);
+  if ((path + "/").find("/../") != std::string::npos) return {};
+  const auto known = seen_.find(path);
+  if (known != seen_.end()) return known->second;
+  if (budget_.is_spent()) return {};
+  return seen_.emplace(path, HostWalk(*this).look(path)).first->second;
 }
 
 }  // namespace mayfly::sandbox

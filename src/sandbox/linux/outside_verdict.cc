@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -79,12 +80,20 @@ bool same_mount(const OwnedFd& a, const OwnedFd& b) {
 
 bool is_entry(std::string_view name) {
   const std::string_view plain = name.substr(0, name.find('/'));
-  return !plain.empty() && plain != "." && plain != "..";
+  return !plain.empty() && plain.size() <= NAME_MAX && plain != "." && plain != "..";
 }
 
 bool exists(const Place& place) {
   struct stat info {};
   return ::fstatat(place.directory.get(), place.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+// Of a name without regard to slashes behind it: a link is none.
+bool is_directory(const Place& place) {
+  struct stat info {};
+  const std::string name = place.name.substr(0, place.name.find('/'));
+  return ::fstatat(place.directory.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+         S_ISDIR(info.st_mode);
 }
 
 class OutsideLook {
@@ -119,6 +128,7 @@ class OutsideLook {
     if ((call.flags & O_PATH) != 0) return {};
     const bool unnamed = (call.flags & O_TMPFILE) == O_TMPFILE;
     const bool creates = (call.flags & O_CREAT) != 0;
+    if (creates && (call.flags & O_DIRECTORY) != 0) return {};
     const Place place = paths_.find(call.path, call.last);
     if (!place.file.valid()) {
       return place.error == ENOENT && creates ? make(call.path, call) : CallVerdict{};
@@ -166,6 +176,7 @@ class OutsideLook {
   CallVerdict remove(const PathCall& call) const {
     const Place place = paths_.parent(call.path);
     if (!place.directory.valid() || !is_entry(place.name) || !exists(place)) return {};
+    if (place.name.ends_with('/') && (call.flags & AT_REMOVEDIR) == 0) return {};
     return in_directory(place, call.path, "remove");
   }
 
@@ -179,7 +190,8 @@ class OutsideLook {
         ((call.flags & RENAME_NOREPLACE) != 0 && replaces)) {
       return {};
     }
-    if (!same_mount(from.directory, to.directory)) return {};
+    const bool slash = from.name.ends_with('/') || to.name.ends_with('/');
+    if ((slash && !is_directory(from)) || !same_mount(from.directory, to.directory)) return {};
     CallVerdict verdict = in_directory(from, call.path, "rename");
     return verdict.error != 0 ? std::move(verdict) : in_directory(to, call.other, "rename");
   }

@@ -12,6 +12,7 @@
 #include "sandbox/linux/path_call.h"
 #include "sandbox/linux/program_memory.h"
 #include "sandbox/linux/program_path.h"
+#include "sandbox/linux/routine_denials.h"
 #include "sandbox/linux/tree_verdict.h"
 
 namespace mayfly::sandbox {
@@ -27,6 +28,15 @@ bool has_our_root(pid_t thread) {
   return ::statx(AT_FDCWD, root, 0, kWanted, &theirs) == 0 &&
          ::statx(AT_FDCWD, "/", 0, kWanted, &ours) == 0 && theirs.stx_ino == ours.stx_ino &&
          theirs.stx_mnt_id == ours.stx_mnt_id;
+}
+
+// By the name that it was given, and by what that leads to: a link can be called anything.
+bool is_routine(Finding finding, const GivenPath& path, pid_t thread) {
+  if (!is_routine_denial(finding)) return false;
+  const Place place = ProgramPath(thread).parent(path);
+  if (!place.directory.valid()) return false;
+  finding.target = path_of(place.directory) + "/" + place.name;
+  return is_routine_denial(finding);
 }
 
 }  // namespace
@@ -45,7 +55,11 @@ CallVerdict PathVerdicts::look(const Listener& listener, const seccomp_notif& re
                             : outside_verdict(host_rules_, *call, thread);
   // What was read may have been another's, if the thread is gone. Then nobody waits for an answer.
   const bool says_something = verdict.error != 0 || verdict.finding.has_value();
-  return says_something && !listener.still_asked(request.id) ? CallVerdict{} : verdict;
+  if (says_something && !listener.still_asked(request.id)) return {};
+  if (verdict.finding.has_value() && is_routine(*verdict.finding, call->path, thread)) {
+    verdict.finding.reset();
+  }
+  return verdict;
 }
 
 std::optional<Finding> PathVerdicts::refused_change(const Listener& listener,

@@ -7,6 +7,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstdio>
@@ -16,6 +17,10 @@ namespace mayfly::sandbox {
 namespace {
 
 constexpr int kMaxLinks = 40;  // MAXSYMLINKS
+// What a walk takes on: the longest path has half as many components, and links rarely add to it.
+// The kernel's own limits are forty times this, which would hold init up for a second.
+constexpr int kMostComponents = 4096;
+constexpr std::size_t kMostBytes = std::size_t{4} * PATH_MAX;
 constexpr const char* kDeleted = " (deleted)";
 
 // openat2(2) with no more than is asked: sys::openat2 makes an error's text, and most of what a
@@ -38,21 +43,15 @@ std::string link_text(int directory, const char* name) {
   return size <= 0 ? std::string() : std::string(text, static_cast<std::size_t>(size));
 }
 
-// Takes the first component off `rest`, with the slashes before it. Empty: there is none.
-std::string take_component(std::string& rest) {
-  const std::size_t begin = rest.find_first_not_of('/');
-  if (begin == std::string::npos) {
-    rest.clear();
-    return {};
-  }
-  const std::size_t end = std::min(rest.find('/', begin), rest.size());
-  std::string component = rest.substr(begin, end - begin);
-  rest.erase(0, end);
-  return component;
+// The next component of `text` from `at` on, which is moved behind it. Empty: there is none.
+std::string take_component(std::string_view text, std::size_t& at) {
+  const std::size_t begin = std::min(text.find_first_not_of('/', at), text.size());
+  at = std::min(text.find('/', begin), text.size());
+  return std::string(text.substr(begin, at - begin));
 }
 
-bool only_slashes(std::string_view text) {
-  return text.find_first_not_of('/') == std::string_view::npos;
+bool only_slashes(std::string_view text, std::size_t from) {
+  return text.find_first_not_of('/', from) == std::string_view::npos;
 }
 
 bool names_process(std::string_view path, pid_t process) {
@@ -165,26 +164,30 @@ Place ProgramPath::parent(const GivenPath& path) const {
 Place ProgramPath::walk(const GivenPath& path, LastLink last) const {
   Place place;
   OwnedFd at = start(path);
-  std::string rest = translated(path.text);
+  std::string whole = translated(path.text);  // with the targets of links in it
+  std::size_t done = 0;                       // so far it was walked
+  int components = 0;
   for (int links = 0; at.valid();) {
-    std::string name = take_component(rest);
+    std::string name = take_component(whole, done);
     if (name.empty()) {
       place.file = std::move(at);
       return place;
     }
-    const bool at_end = only_slashes(rest);
+    if (++components > kMostComponents) break;
+    const bool at_end = only_slashes(whole, done);
+    const bool slash = done < whole.size();
     OwnedFd next(::openat(at.get(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
     struct stat info {};
     if (next.valid() && ::fstat(next.get(), &info) < 0) break;
-    const bool followed = next.valid() && S_ISLNK(info.st_mode) &&
-                          (!at_end || last == LastLink::kFollow || !rest.empty());
+    const bool followed =
+        next.valid() && S_ISLNK(info.st_mode) && (!at_end || last == LastLink::kFollow || slash);
     if (!followed) {
       if (next.valid() && !at_end) {
         at = std::move(next);
         continue;
       }
       place.error = next.valid() ? 0 : errno;
-      if (next.valid() && !rest.empty() && !S_ISDIR(info.st_mode)) place.error = ENOTDIR;
+      if (next.valid() && slash && !S_ISDIR(info.st_mode)) place.error = ENOTDIR;
       if (place.error == 0) place.file = std::move(next);
       place.directory = std::move(at);
       place.name = std::move(name);
@@ -207,7 +210,9 @@ Place ProgramPath::walk(const GivenPath& path, LastLink last) const {
       if (target.empty()) break;
       if (target.front() == '/') at.reset(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
     }
-    rest.insert(0, target);
+    whole.replace(0, done, target);
+    done = 0;
+    if (whole.size() > kMostBytes) break;
   }
   place.error = EOPNOTSUPP;
   return place;
@@ -220,11 +225,12 @@ std::string ProgramPath::absolute(const GivenPath& path) const {
     if (!whole.starts_with('/') || whole.ends_with(kDeleted)) return {};
     if (path.text.empty()) return whole;
   }
-  std::string rest(path.text);
+  std::size_t at = 0;
   std::size_t known = whole.size();  // up to here no component is a link
   if (whole == "/") known = 0;
   whole.resize(known);
-  for (std::string name = take_component(rest); !name.empty(); name = take_component(rest)) {
+  for (std::string name = take_component(path.text, at); !name.empty();
+       name = take_component(path.text, at)) {
     if (name == ".") continue;
     if (name == ".." && known == whole.size()) {
       if (known > 0) known = whole.rfind('/');

@@ -46,7 +46,8 @@ class ProgramPath {
   // The directory that the last component of `path` is looked up in, quickly. `name` may have
   // slashes at its end, and is "." or ".." or "" for what cannot be made or removed.
   Place parent(const GivenPath& path) const;
-  // The same as find(), step by step, and says where it ended.
+  // The same as find(), step by step, and says where it ended. At most 4096 components and 16 KiB
+  // of text, links' targets included: EOPNOTSUPP for more, so that no path holds init up.
   Place walk(const GivenPath& path, LastLink last) const;
 
   // The path in one piece: absolute, without empty parts and "." in it; links of its own are kept.

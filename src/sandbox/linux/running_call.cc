@@ -288,10 +288,9 @@ void RunningCall::add_findings(Report& report, const LedgerContent& seen) const 
   const bool news =
       said_of_found.size() < seen.findings.size() || said_of_absent.size() < seen.absent.size();
   if (news) {
-    const std::string& home = policy->identity.home;
-    const ViolationWords words(*policy, server_user(), [&home](const std::string& path) {
-      return look_on_host(path, home);
-    });
+    HostLooks looks(policy->identity.home, look_budget);
+    const ViolationWords words(*policy, server_user(),
+                               [&looks](const std::string& path) { return looks.look(path); });
     for (std::size_t i = said_of_found.size(); i < seen.findings.size(); ++i) {
       const Finding& finding = seen.findings[i];
       said_of_found.push_back(finding.kind == ViolationKind::kResource

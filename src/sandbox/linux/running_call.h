@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "sandbox/engine.h"
 #include "sandbox/linux/enforcement.h"
+#include "sandbox/linux/host_look.h"
 #include "sandbox/linux/input_feed.h"
 #include "sandbox/linux/ledger.h"
 #include "sandbox/linux/messages.h"
@@ -84,6 +85,7 @@ struct RunningCall {
   // job's receipts agree. Of `absent` nothing for what is not missed.
   mutable std::vector<Violation> said_of_found;
   mutable std::vector<std::optional<Violation>> said_of_absent;
+  mutable LookBudget look_budget;
   std::vector<std::shared_ptr<ProtectedPaths>> guards;  // one for each writable workspace
 
   // Asks for the end: TERM now and KILL after `grace`, or KILL now. The first reason stands.

@@ -1,6 +1,7 @@
 #include "sandbox/linux/tree_verdict.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
@@ -33,6 +34,11 @@ constexpr const char* kEnter = "enter";
 bool is_read_only(const OwnedFd& file) {
   struct statfs info {};
   return ::fstatfs(file.get(), &info) == 0 && (info.f_flags & ST_RDONLY) != 0;
+}
+
+bool is_procfs(const OwnedFd& file) {
+  struct statfs info {};
+  return ::fstatfs(file.get(), &info) == 0 && info.f_type == PROC_SUPER_MAGIC;
 }
 
 mode_t type_of(const OwnedFd& file) {
@@ -83,6 +89,7 @@ class TreeLook {
   CallVerdict open_found(const PathCall& call, const OwnedFd& file) const;
   CallVerdict make(const GivenPath& path, const PathCall& call) const;
   CallVerdict make_behind_link(const GivenPath& path) const;
+  CallVerdict read_only_entry(const OwnedFd& directory, const GivenPath& path) const;
   CallVerdict remove(const PathCall& call) const;
   CallVerdict rename(const PathCall& call) const;
   CallVerdict busy(const Place& where, const GivenPath& path, const char* operation) const;
@@ -190,7 +197,7 @@ CallVerdict TreeLook::make(const GivenPath& path, const PathCall& call) const {
     return follows && S_ISLNK(info.st_mode) ? make_behind_link(path) : CallVerdict{};
   }
   if (!closed) return {};
-  if (errno == ENOENT) return read_only(place.directory, path, kCreate);
+  if (errno == ENOENT) return read_only_entry(place.directory, path);
   const bool shut = errno == EACCES && cover_of(place.directory) == Cover::kDenied;
   return shut ? denied(EACCES, BrokenRule::kDenied, path, kCreate) : CallVerdict{};
 }
@@ -200,7 +207,12 @@ CallVerdict TreeLook::make_behind_link(const GivenPath& path) const {
   const Place place = paths_.walk(path, LastLink::kFollow);
   const bool made = place.error == ENOENT && place.at_end;
   if (!made) return not_found(place.error, path, LastLink::kFollow, kCreate);
-  return is_read_only(place.directory) ? read_only(place.directory, path, kCreate) : CallVerdict{};
+  return is_read_only(place.directory) ? read_only_entry(place.directory, path) : CallVerdict{};
+}
+
+// Of what is not there procfs says so, also to those who would make it.
+CallVerdict TreeLook::read_only_entry(const OwnedFd& directory, const GivenPath& path) const {
+  return is_procfs(directory) ? CallVerdict{} : read_only(directory, path, kCreate);
 }
 
 CallVerdict TreeLook::remove(const PathCall& call) const {
@@ -281,6 +293,11 @@ CallVerdict TreeLook::change(const PathCall& call) const {
   }
   if (!is_read_only(place.file)) return {};
   if (cuts && type_of(place.file) != S_IFREG) return {};
+  // Kernels differ in whether they look at the mode first. A mode is nobody's violation.
+  if (cuts && cover_of(place.file) == Cover::kNone) {
+    const int error = error_of_writing(place.file, O_WRONLY);
+    if (error == EACCES || error == EPERM) return {};
+  }
   if (call.descriptor && is_handle(paths_.thread(), call.path.directory)) return {};
   return read_only(place.file, call.path, operation);
 }

@@ -51,6 +51,11 @@ class Tree {
   std::string top;
 };
 
+HostPlace look_on_host(const std::string& path, const std::string& home) {
+  LookBudget budget;
+  return HostLooks(home, budget).look(path);
+}
+
 Kind kind(const std::string& path, const std::string& home = "") {
   return look_on_host(path, home).kind;
 }
@@ -126,6 +131,73 @@ TEST_CASE("a path that says two things is not looked at") {
     CHECK(kind(path) == Kind::kUnknown);
   }
   CHECK(kind(tree.top + "/" + std::string(300, 'x')) == Kind::kUnknown);
+}
+
+TEST_CASE("links cannot make a look long, and looks of one call cannot add up") {
+  constexpr std::size_t kMostOfOne = 256;
+  const Tree tree;
+  tree.directory("aa");
+  tree.file("file");
+  std::string around;
+  for (int i = 0; i < 52; ++i) around += "aa/../";
+  for (int i = 8; i >= 0; --i) {
+    tree.link("k" + std::to_string(i), around + (i == 8 ? "file" : "k" + std::to_string(i + 1)));
+  }
+  const LookBudget whole;
+  const auto steps_of = [&](HostLooks& looks, const LookBudget& budget, const std::string& name) {
+    const std::size_t before = budget.steps;
+    looks.look(tree.top + "/" + name);
+    return before - budget.steps;
+  };
+  LookBudget budget;
+  // So that a slow machine does not stop it sooner.
+  budget.processor = budget.clock = std::chrono::hours(1);
+  const std::string nowhere;
+  HostLooks looks(nowhere, budget);
+  CHECK(looks.look(tree.top + "/k8").real == tree.top + "/file");
+  CHECK(looks.look(tree.top + "/k0").kind == Kind::kUnknown);
+  CHECK(steps_of(looks, budget, "k1") <= kMostOfOne);
+  CHECK(steps_of(looks, budget, "k1") == 0);
+  for (int i = 0; i < 100; ++i) {
+    const std::string name = "z" + std::to_string(i);
+    tree.link(name, "k0");
+    CHECK(steps_of(looks, budget, name) <= kMostOfOne);
+  }
+  CHECK(budget.steps == 0);
+  CHECK(looks.look(tree.top + "/file").kind == Kind::kUnknown);
+  CHECK(HostLooks(nowhere, budget).look(tree.top + "/file").kind == Kind::kUnknown);
+  // Time that is used up ends them as well.
+  for (auto LookBudget::*time : {&LookBudget::processor, &LookBudget::clock}) {
+    LookBudget late = whole;
+    late.*time = std::chrono::nanoseconds(1);
+    CHECK(HostLooks(nowhere, late).look(tree.top + "/file").kind == Kind::kUnknown);
+    CHECK(late.is_spent());
+  }
+}
+
+TEST_CASE("a look goes up and down, and no more than 8 links or 256 names far") {
+  const Tree tree;
+  tree.directory("a");
+  tree.directory("a/b");
+  const std::string file = tree.file("a/f");
+  tree.link("a/b/up", "../../a/./b/..//f");
+  tree.link("over", "a/b/../../../../../../.." + tree.top + "/a/f");
+  tree.link("a/b/round", "../b/up");
+  CHECK(look_on_host(tree.top + "/a/b/up", "").real == file);
+  CHECK(look_on_host(tree.top + "/a/b/round", "").real == file);
+  CHECK(look_on_host(tree.top + "/over", "").real == file);
+  std::string before = "a/f";
+  for (int i = 1; i <= 9; ++i) {
+    const std::string name = "l" + std::to_string(i);
+    tree.link(name, before);
+    before = name;
+  }
+  CHECK(look_on_host(tree.top + "/l8", "").real == file);
+  CHECK(kind(tree.top + "/l9") == Kind::kUnknown);
+  std::string deep;
+  for (int i = 0; i < 300; ++i) deep += "/x";
+  CHECK(kind(tree.top + deep) == Kind::kUnknown);
+  CHECK(kind(tree.top + deep.substr(0, 400)) == Kind::kAbsent);
 }
 
 TEST_CASE("a mount is entered only if its file system is a local one") {

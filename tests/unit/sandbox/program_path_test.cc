@@ -94,6 +94,34 @@ TEST_CASE("a walk says where a path ended") {
   CHECK(path_of(mine().walk(given("/../.."), LastLink::kFollow).file) == "/");
 }
 
+TEST_CASE("a walk gives up a path that links make longer than it is worth") {
+  const Ground ground;
+  std::string dots;
+  while (dots.size() < PATH_MAX - 16) dots += "./";
+  // One such path is walked, and so is a chain of short ones.
+  CHECK(path_of(mine().walk(given((dots + "a/b").c_str()), LastLink::kFollow).file) ==
+        ground.path("a/b"));
+  const auto chain = [](char name, const std::string& before, const std::string& after) {
+    std::string target = "a/b";
+    for (int i = 0; i < 39; ++i) {
+      const std::string link = name + std::to_string(i);
+      fs::create_symlink(before + target + after, link);
+      target = link;
+    }
+    return target;
+  };
+  const std::string easy = chain('e', "./", "");
+  CHECK(path_of(mine().walk(given(easy.c_str()), LastLink::kFollow).file) == ground.path("a/b"));
+  const std::string slashes(dots.size(), '/');
+  for (const std::string& hard :
+       {chain('d', dots, ""), chain('a', "", "/" + dots), chain('s', "", slashes)}) {
+    INFO(hard);
+    const Place place = mine().walk(given(hard.c_str()), LastLink::kFollow);
+    CHECK(place.error == EOPNOTSUPP);
+    CHECK_FALSE(place.file.valid());
+  }
+}
+
 TEST_CASE("/proc/self is the program's, and magic links of others are not followed") {
   const Ground ground;
   const OwnedFd directory(::open("a", O_RDONLY));

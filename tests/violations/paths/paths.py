@@ -162,7 +162,6 @@ def case_full(place):
         write /etc/passwd 5
         write WORKSPACE/to_passwd
         create /usr
-        write /proc/self/oom_score_adj
         write WORKSPACE/to_proc/comm
         create /etc/linked
         rename /usr/bin/env
@@ -182,7 +181,6 @@ def case_landlock(place):
         skip("Landlock ABI 6 (Linux 6.12)")
     writes = lines("EACCES", OPENED + MADE + """
         create /tmp/plain
-        write /proc/self/oom_score_adj
         remove WORKSPACE
         rename /usr/bin/env 2
         rename /usr/bin/plain
