@@ -241,6 +241,15 @@ Result<sandbox::Profile> options_layer(const PolicyOptions& options) {
   return profile;
 }
 
+std::string option_given(const PolicyOptions& options, std::string_view key) {
+  for (const PolicyOption& option : kOptions) {
+    const auto given = options.values.find(option.name);
+    if (option.key != key || given == options.values.end() || given->second.empty()) continue;
+    return std::string(option.name) + " " + given->second.back();
+  }
+  return "";
+}
+
 // Like `--memory "$UNSET"`: taken for a missing option, it would mean no limit.
 void refuse_empty_values(CLI::App& command) {
   for (CLI::Option* option : command.get_options()) {

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -31,6 +32,8 @@ void refuse_empty_values(CLI::App& command);
 // What the options say, as a layer on top of whatever profile is used; each value's place is its
 // option. E1001 with the option at fault, or with a line for each of several.
 Result<sandbox::Profile> options_layer(const PolicyOptions& options);
+// How the option for `key` was given, as "--memory 64M" for "limits.memory"; empty if it was not.
+std::string option_given(const PolicyOptions& options, std::string_view key);
 std::vector<std::string> profile_names(const PolicyOptions& options);
 
 // The host as `resolve` wants it: the user, the workspaces, the environment, the cache directory.

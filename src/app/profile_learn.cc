@@ -81,8 +81,44 @@ struct Lesson {
   std::string toml;
   std::string command;
   std::vector<std::string> diff;
-  bool cut_short = false;  // the run did not end well, so that more may come
+  std::vector<Learned::Remark> options;  // limits of this run alone, which no profile moves
+  bool cut_short = false;                // the run did not end well, so that more may come
+  std::string ending;                    // "exit 1"
 };
+
+std::string ending_of(const sandbox::Report& report) {
+  if (report.exit_code) return "exit " + std::to_string(*report.exit_code);
+  if (report.signal) return "signal " + std::to_string(*report.signal);
+  return to_string(report.ended_by);
+}
+
+// Limits that an option of this run set, and those that something narrowed below the profile's own
+// value: the profile has enough already.
+Status take_out_foreign_limits(Lesson& lesson, const sandbox::Profile& before,
+                               const PolicyOptions& options) {
+  std::vector<sandbox::ProfileWish> kept;
+  for (sandbox::ProfileWish& wish : lesson.learned.wishes) {
+    const std::string key = wish.table + "." + wish.key;
+    if (wish.table == "limits") {
+      const std::string given = option_given(options, key);
+      if (!given.empty()) {
+        lesson.options.push_back({given, "was reached: give more there", key});
+        continue;
+      }
+      sandbox::Profile with = before;
+      settings::Diagnostics ignored;
+      sandbox::merge_profile(with, TRY(sandbox::wished(wish)), ignored);
+      if (sandbox::diff_profiles(before, with).more.empty()) {
+        lesson.learned.forbidden.push_back(
+            {key, "was reached, but this profile has more: something narrows it", lesson.profile});
+        continue;
+      }
+    }
+    kept.push_back(std::move(wish));
+  }
+  lesson.learned.wishes = std::move(kept);
+  return {};
+}
 
 Result<Lesson> lesson_of(const CallResult& result, const sandbox::Policy& policy,
                          const LearnOptions& options) {
@@ -91,11 +127,13 @@ Result<Lesson> lesson_of(const CallResult& result, const sandbox::Policy& policy
   lesson.profile = profile_names(options.run.policy).front();
   lesson.learned = sandbox::learn_from(report, policy);
   lesson.cut_short = report.exit_code.value_or(1) != 0;
+  lesson.ending = ending_of(report);
+  const sandbox::Profile before = TRY(profile_store().load(lesson.profile)).profile;
+  TRY(take_out_foreign_limits(lesson, before, options.run.policy));
   lesson.toml = TRY(sandbox::learned_text(lesson.learned, policy.profile));
   if (sandbox::is_profile_name(lesson.profile)) {
     lesson.command = sandbox::learned_command(lesson.learned, lesson.profile);
   }
-  const sandbox::Profile before = TRY(profile_store().load(lesson.profile)).profile;
   sandbox::Profile after = before;
   settings::Diagnostics diagnostics;
   for (const sandbox::ProfileWish& wish : lesson.learned.wishes) {
@@ -111,7 +149,14 @@ Result<Lesson> lesson_of(const CallResult& result, const sandbox::Policy& policy
 
 void print(const Lesson& lesson) {
   const Learned& learned = lesson.learned;
-  if (learned.denied == 0 && learned.wishes.empty()) {
+  if (learned.denied == 0 && learned.wishes.empty() && lesson.options.empty()) {
+    if (lesson.cut_short) {
+      std::printf(
+          "# Nothing was denied. The command failed by itself (%s), or only asked for things "
+          "(stat, access), which is not seen.\n",
+          text::one_line(lesson.ending).c_str());
+      return;
+    }
     std::printf("# Nothing was denied: profile %s is wide enough for this run.\n",
                 text::one_line(lesson.profile).c_str());
     return;
@@ -128,6 +173,9 @@ void print(const Lesson& lesson) {
         "# It did not end well, so only what it met until then is known: run it again "
         "after accepting.\n");
   }
+  for (const auto& each : lesson.options) {
+    std::printf("# %s of this run %s\n", text::one_line(each.what).c_str(), each.why.c_str());
+  }
   if (!lesson.diff.empty()) {
     std::printf("#\n# What it needs more, as `mayfly profile diff` would say it:\n");
     for (const std::string& line : lesson.diff) std::printf("# %s\n", line.c_str());
@@ -135,7 +183,9 @@ void print(const Lesson& lesson) {
   if (!lesson.command.empty()) {
     std::printf("#\n# To accept it: %s\n", lesson.command.c_str());
   }
-  std::printf("\n%s", lesson.toml.c_str());
+  const bool empty = learned.wishes.empty() && learned.decisions.empty() &&
+                     learned.forbidden.empty() && learned.never.empty();
+  if (!empty) std::printf("\n%s", lesson.toml.c_str());
 }
 
 Json remarks_json(const std::vector<Learned::Remark>& list) {
@@ -160,6 +210,7 @@ void print_lesson_json(const Lesson& lesson, const CallResult& result) {
               {"rules", std::move(rules)},
               {"toml", lesson.toml},
               {"diff", lesson.diff},
+              {"options", remarks_json(lesson.options)},
               {"decisions", remarks_json(learned.decisions)},
               {"forbidden", remarks_json(learned.forbidden)},
               {"never", remarks_json(learned.never)},

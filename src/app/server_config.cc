@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "sandbox/path_help.h"
 #include "sandbox/profile_format.h"
 #include "sandbox/profile_store.h"
 #include "sandbox/shipped_profiles.h"
@@ -206,8 +207,8 @@ const settings::Format<ServerConfig>& server_config_format() {
               [](C & c) -> auto& { return c.audit.file; }),
           setting<C, std::string>(
               "audit", "key_file", path_codec(),
-              "The key that confirms records, made at first use. Without it: audit.key below "
-              "~/.local/state/mayfly, as root below /var/lib/mayfly.",
+              "The key that confirms records, made at first use. Without it: audit.key in "
+              "~/.local/state/mayfly/audit, as root in /var/lib/mayfly/audit.",
               [](C & c) -> auto& { return c.audit.key_file; }),
           setting<C, audit::Flush>(
               "audit", "flush",
@@ -284,8 +285,12 @@ std::string with_home(const std::string& text, const sandbox::HostUser& user) {
   return text.starts_with(kHome) ? user.home + text.substr(kHome.size()) : text;
 }
 
+// As private directories have it (sandbox/linux/private_directory.cc).
+constexpr const char* kRootsState = "/var/lib/mayfly";
+
 std::string usual_audit_key(const sandbox::HostUser& user) {
-  return (::getuid() == 0 ? "/var/lib/mayfly" : sandbox::state_root(user)) + "/audit.key";
+  // In a directory of its own: sandboxes' users have to pass the one above it.
+  return (::getuid() == 0 ? kRootsState : sandbox::state_root(user)) + "/audit/audit.key";
 }
 
 std::optional<tools::AuditOptions> audit_options(const ServerConfig& config,
@@ -295,6 +300,8 @@ std::optional<tools::AuditOptions> audit_options(const ServerConfig& config,
   tools::AuditOptions out;
   out.log.file = with_home(said.file->value, user);
   out.log.key_file = said.key_file ? with_home(said.key_file->value, user) : usual_audit_key(user);
+  if (!user.home.empty()) out.log.own_places.push_back(user.home);
+  if (!said.key_file) out.log.own_places.push_back(sandbox::directory_of(out.log.key_file));
   out.log.flush = said.flush->value;
   out.log.rotate_bytes = said.rotate_bytes->value;
   out.log.keep = static_cast<unsigned>(said.keep->value);

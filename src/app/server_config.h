@@ -81,7 +81,7 @@ std::string with_home(const std::string& text, const sandbox::HostUser& user);
 // What a server with this configuration writes where; nothing if it writes no audit log.
 std::optional<tools::AuditOptions> audit_options(const ServerConfig& config,
                                                  const sandbox::HostUser& user);
-// Where the key is if nobody says: below state_root(), as root in /var/lib/mayfly.
+// Where the key is if nobody says: in `audit` of state_root(), as root in /var/lib/mayfly/audit.
 std::string usual_audit_key(const sandbox::HostUser& user);
 std::vector<std::string> values_of(const Said<Words>& words, const sandbox::HostUser& user);
 

@@ -41,8 +41,8 @@ Status make_key(const Place& place) {
 
 }  // namespace
 
-Result<Key> Key::make_or_read(const std::string& path) {
-  const Place place = TRY(open_place(path, Missing::kMake));
+Result<Key> Key::make_or_read(const std::string& path, Missing missing) {
+  const Place place = TRY(open_place(path, missing));
   auto there = read_key(place);
   if (there || there.error().os_errno != ENOENT) return there;
   TRY_TO("make the audit log's key", make_key(place));

@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "audit/own_file.h"
 #include "base/result.h"
 
 namespace mayfly::audit {
@@ -15,7 +16,7 @@ class Key {
 
   // Makes the file if it is not there; of servers that do so at once all get the same key. E1001 if
   // it is not safe (open_own) or has another size.
-  static Result<Key> make_or_read(const std::string& path);
+  static Result<Key> make_or_read(const std::string& path, Missing missing);
   // `os_errno` ENOENT if there is none.
   static Result<Key> read(const std::string& path);
   explicit Key(std::string bytes) : bytes_(std::move(bytes)) {}

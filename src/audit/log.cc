@@ -65,6 +65,24 @@ void outlive_large_files() {
 
 }  // namespace
 
+namespace {
+
+Missing missing_of(const LogOptions& options, const std::string& path) {
+  const bool own =
+      std::any_of(options.own_places.begin(), options.own_places.end(),
+                  [&](const std::string& each) { return path.starts_with(each + "/"); });
+  return own ? Missing::kMakeAll : Missing::kMake;
+}
+
+// Before anything is made beside it.
+Status judge_log(const Place& place) {
+  const auto there = open_own(place, place.name, O_RDWR | O_APPEND, kOthersMayNotWrite);
+  if (!there && there.error().os_errno != ENOENT) return fail(there.error());
+  return {};
+}
+
+}  // namespace
+
 std::string heads_name(const std::string& name) { return name + ".head"; }
 
 std::string part_name(const std::string& name, unsigned number) {
@@ -102,8 +120,9 @@ Log::Log(LogOptions options, Place place, Key key, std::string chain)
       hash_(no_hash()) {}
 
 Result<std::unique_ptr<Log>> Log::open(LogOptions options) {
-  Key key = TRY(Key::make_or_read(options.key_file));
-  Place place = TRY(open_place(options.file, Missing::kMake));
+  Place place = TRY(open_place(options.file, missing_of(options, options.file)));
+  TRY(judge_log(place));
+  Key key = TRY(Key::make_or_read(options.key_file, missing_of(options, options.key_file)));
   options.keep = std::max(options.keep, 1U);
   std::string chain = hex(TRY(random_bytes(16)));
   std::unique_ptr<Log> log(

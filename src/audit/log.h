@@ -38,6 +38,8 @@ enum class Flush {
 struct LogOptions {
   std::string file;
   std::string key_file;
+  // Directories of the server's own: all that is missing in them is made, elsewhere one directory.
+  std::vector<std::string> own_places;
   Flush flush = Flush::kNone;
   std::uint64_t rotate_bytes = 64ULL << 20;
   unsigned keep = 8;  // parts beside FILE; at least 1
@@ -51,8 +53,8 @@ Result<std::vector<unsigned>> rotated_parts(const Place& place);
 // One chain. Thread-safe; one for each process and file.
 class Log {
  public:
-  // Makes directories, key and files that are missing; writes no record. E1001 for a file, key or
-  // directory that others could change.
+  // Makes key, files and their directories (own_file.h) if missing; writes no record. E1001 for a
+  // file, key or directory that others could change.
   static Result<std::unique_ptr<Log>> open(LogOptions options);
 
   // Whole or not at all: after an error the file is as it was, and the next call tries again. With

@@ -34,6 +34,23 @@ Status judge_directories(const std::string& real_path) {
   }
 }
 
+// `path` has no slash at its end. What a typing error would make is left alone.
+Status make_directory(const std::string& path, Missing missing) {
+  if (::access(path.c_str(), F_OK) == 0 || errno != ENOENT) return {};
+  const std::size_t slash = path.rfind('/');
+  if (missing == Missing::kMakeAll && slash > 0) {
+    // A server that ends may remove an empty one that it made too.
+    for (int attempt = 0;; ++attempt) {
+      TRY(sys::mkdir_parents(path.substr(0, slash), 0755));
+      if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
+      if (errno != ENOENT || attempt == 10) return fail(system_error("mkdir " + path, errno));
+    }
+  }
+  if (slash > 0 && (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST)) return {};
+  if (slash > 0 && errno != ENOENT) return fail(system_error("mkdir " + path, errno));
+  return fail(unsafe(path, "is no directory yet", "make the directory first"));
+}
+
 }  // namespace
 
 Result<Place> open_place(const std::string& path, Missing missing) {
@@ -42,7 +59,7 @@ Result<Place> open_place(const std::string& path, Missing missing) {
     return fail(unsafe(path, "is no absolute path of a file", "start it with /"));
   }
   const std::string above = slash == 0 ? "/" : path.substr(0, slash);
-  if (missing == Missing::kMake) TRY(sys::mkdir_parents(above, 0700));
+  if (missing != Missing::kFail) TRY(make_directory(above, missing));
   const std::string real = TRY(sys::realpath(above));
   TRY(judge_directories(real == "/" ? "" : real));
   Place place;
@@ -58,7 +75,8 @@ Result<OwnedFd> open_own(const Place& place, const std::string& name, int flags,
                           flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
   if (fd < 0) {
     if (errno == ELOOP) return fail(unsafe(shown, "is a link", "name the file itself"));
-    if (errno == ENXIO || errno == EISDIR) {
+    if (errno == EISDIR) return fail(unsafe(shown, "is a directory", "name a file in it"));
+    if (errno == ENXIO) {
       return fail(unsafe(shown, "is no regular file", "name another file"));
     }
     return fail(system_error("open " + shown, errno));
@@ -66,6 +84,9 @@ Result<OwnedFd> open_own(const Place& place, const std::string& name, int flags,
   OwnedFd file(fd);
   struct ::stat status {};
   if (::fstat(fd, &status) != 0) return fail(system_error("fstat " + shown, errno));
+  if (S_ISDIR(status.st_mode)) {
+    return fail(unsafe(shown, "is a directory", "name a file in it"));
+  }
   if (!S_ISREG(status.st_mode)) {
     return fail(unsafe(shown, "is no regular file", "name another file"));
   }

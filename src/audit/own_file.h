@@ -17,10 +17,13 @@ struct Place {
   std::string path;  // absolute, of the directory without links
 };
 
-// Makes missing directories with mode 0700. E1001 for a relative path, and for a directory that
-// others may write, or above which one is: they could put another file in place of ours. A sticky
-// directory, such as /tmp, is none of these.
-enum class Missing { kMake, kFail };
+// E1001 for a relative path, and for a directory that others may write, or above which one is: they
+// could put another file in place of ours. A sticky directory, such as /tmp, is none of these.
+enum class Missing {
+  kFail,
+  kMake,     // makes the file's own directory, with mode 0700, but none directly below "/"
+  kMakeAll,  // those above it too, with mode 0755: others may have to pass
+};
 Result<Place> open_place(const std::string& path, Missing missing);
 
 // Opens `name` of the place; never waits, never follows a link. E1001 for what is no regular file,

@@ -423,6 +423,58 @@ def case_out_of_reach(ground):
     ground.log.parent.chmod(0o700)
 
 
+# --- what is made ----------------------------------------------------------------------------------
+
+
+def case_places(ground):
+    """A place that cannot be meant is refused, and nothing is made there."""
+    paths(ground)
+    directory = ground.top / "directory"
+    directory.mkdir(mode=0o700)
+
+    def refused(file, *parts):
+        ground.config.write_text(f'[audit]\nfile = "{file}"\nkey_file = "{ground.key}"\n')
+        for part in parts:
+            refused_start(ground, str(file), part)
+
+    refused(directory, "E1001", "is a directory")
+    refused(ground.top / "typing/error/log", "E1001", "make the directory first")
+    refused("/mayfly-audit-typing-error/log", "E1001", "make the directory first")
+    expect("what is beside the directory", [each for each in ("directory.head", "typing", "state")
+                                            if (ground.top / each).exists()], [])
+    if Path("/mayfly-audit-typing-error").exists():
+        raise Failure("a directory of the root directory was made")
+    # In the home all is made that is missing.
+    file = ground.home / "new" / "place" / "log"
+    ground.config.write_text(f'[audit]\nfile = "{file}"\n')
+    server = Tools(ground)
+    server.ask("run_command", command="true")
+    server.end()
+    expect("the mode of its directory", (file.exists(), file.parent.stat().st_mode & 0o777), (True, 0o700))
+
+
+def case_state_of_root(ground):
+    """The key of root is beside the private directories, which sandboxes' users have to reach."""
+    if os.geteuid() != 0:
+        skip("root, to have a /var/lib of its own")
+    if os.environ.get("AUDIT_TEST_STAGE") != "inside":
+        os.environ["AUDIT_TEST_STAGE"] = "inside"
+        done = subprocess.run(["unshare", "--mount", "--propagation", "private", sys.executable, __file__,
+                               "state_of_root"])
+        expect("the case inside", done.returncode, 0)
+        return
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=755", "tmpfs", "/var/lib"], check=True)
+    paths(ground)
+    ground.config.write_text(f'[audit]\nfile = "{ground.log}"\n')
+    server = Tools(ground, "--tier", "landlock")
+    result = server.ask("run_command", command="true")
+    expect(f"the call {text_of(result)}", result.get("isError", False), False)
+    server.end()
+    modes = [Path(each).stat().st_mode & 0o777
+             for each in ("/var/lib/mayfly", "/var/lib/mayfly/audit", "/var/lib/mayfly/audit/audit.key")]
+    expect("the modes", modes, [0o755, 0o700, 0o600])
+
+
 # --- a log that cannot be written ------------------------------------------------------------------
 
 
@@ -586,7 +638,7 @@ def case_hostile(ground):
 def case_bad_input(ground):
     paths(ground)
     ground.log.parent.mkdir(mode=0o700)
-    for make, part in ((lambda: None, "no"), (ground.log.mkdir, "no regular file"),
+    for make, part in ((lambda: None, "no"), (ground.log.mkdir, "is a directory"),
                        (lambda: os.mkfifo(ground.log), "no regular file"), (lambda: ground.log.symlink_to("/etc/passwd"), "is a link")):
         make()
         for what in ("show", "verify"):

@@ -29,6 +29,15 @@ Status check_own(const OwnedFd& directory, const std::string& path) {
                           "Remove it, or chmod go-w and chown it to whoever runs Mayfly"));
 }
 
+// Whoever made it, under whatever umask: the sandboxes' users have to get through.
+Status let_pass(const std::string& path) {
+  const OwnedFd directory = TRY(sys::open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  TRY(check_own(directory, path));
+  const struct stat info = TRY(sys::fstat(directory.get()));
+  if ((info.st_mode & S_IXOTH) != 0 || ::fchmod(directory.get(), 0755) == 0) return {};
+  return fail(system_error("fchmod " + path, errno));
+}
+
 void remove_abandoned(int place) {
   const int copy = ::openat(place, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   const std::unique_ptr<DIR, int (*)(DIR*)> list(::fdopendir(copy), ::closedir);
@@ -73,6 +82,7 @@ Result<PrivateDirectories> PrivateDirectories::open(const std::string& state_roo
   const mode_t mode = root ? 0711 : 0700;
   directories.parent_ = TRY(lock_place(directories.place_));
   TRY(check_own(directories.parent_, directories.place_));
+  if (root) TRY(let_pass(kRootsPlace));
   if (::fchmod(directories.parent_.get(), mode) < 0) {
     return fail(system_error("fchmod " + directories.place_, errno));
   }

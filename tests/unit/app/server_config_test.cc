@@ -108,8 +108,10 @@ TEST_CASE("an audit log is written where the operator says, and only then") {
   const auto options = [](const std::string& text) {
     settings::Diagnostics diagnostics;
     ServerConfig config = built_in_config();
-    server_config_format().merge(config, parse_server_config(
-            text, std::make_shared<settings::Source>(settings::Source{"m.toml"}), diagnostics));
+    server_config_format().merge(
+        config,
+        parse_server_config(text, std::make_shared<settings::Source>(settings::Source{"m.toml"}),
+                            diagnostics));
     CHECK_FALSE(diagnostics.failed());
     sandbox::HostUser user;
     user.home = "/home/u";
@@ -120,7 +122,7 @@ TEST_CASE("an audit log is written where the operator says, and only then") {
   const auto plain = options("[audit]\nfile = \"${home}/b\"\n");
   REQUIRE(plain);
   CHECK(plain->log.file == "/home/u/b");
-  CHECK(plain->log.key_file.ends_with("/audit.key"));
+  CHECK(plain->log.key_file.ends_with("/audit/audit.key"));
   CHECK(plain->log.flush == audit::Flush::kNone);
   CHECK(plain->on_full == tools::OnFull::kRefuse);
   const auto all = options(

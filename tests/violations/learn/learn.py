@@ -131,7 +131,8 @@ def unchanged(ground):
 
 
 def exits(ground):
-    expect("its own", learn(ground, "echo out; exit 7")[0], 7)
+    code, out, err = learn(ground, "echo out; exit 7")
+    expect("its own", (code, "wide enough" in out, "The command failed by itself (exit 7)" in out), (7, False, True))
     code, out, err = learn(ground, "cat ~/one/file || exit 3")
     expect("denied", (code, "It did not end well" in out), (3, True))
     expect("a signal", learn(ground, "kill -9 $$")[0], 137)
@@ -158,6 +159,20 @@ def limits(ground):
                          if each["key"].startswith("limits.")], [("limits.output", '"3M"')])
     type_in(ground, lesson["command"])
     expect("what happens then", denied(ground, script, "--profile", "small")[0], 0)
+    # What an option of the run itself set, no profile can move: nothing is proposed.
+    option = ("--max-output-bytes", "1M")
+    out = learn(ground, script, *option)[1]
+    expect("what is said of an option", "# --max-output-bytes 1M of this run was reached: give more there\n" in out, True)
+    expect("what is proposed", "To accept it" in out or "[limits]" in out, False)
+    lesson = json.loads(learn(ground, script, *option, "--json")[1])
+    expect("the rules", ([each for each in lesson["rules"] if each["key"].startswith("limits.")],
+                         lesson["options"][0]["what"]), ([], "--max-output-bytes 1M"))
+    # A project that narrows: twice its value is less than the profile has.
+    (ground.workspace / ".mayfly").mkdir()
+    (ground.workspace / ".mayfly" / "profile.toml").write_text('[limits]\noutput = "1M"\n')
+    lesson = json.loads(learn(ground, script, "--json")[1])
+    expect("what ended it", lesson["receipt"]["ended_by"], "output")
+    expect("less than the profile has", [each for each in lesson["rules"] if each["key"].startswith("limits.")], [])
 
 
 def rules(ground):
