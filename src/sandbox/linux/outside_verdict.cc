@@ -1,6 +1,7 @@
 #include "sandbox/linux/outside_verdict.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -68,6 +69,11 @@ bool is_permitted(const OwnedFd& file, int mode) {
 bool is_read_only(const OwnedFd& file) {
   struct statfs info {};
   return ::fstatfs(file.get(), &info) < 0 || (info.f_flags & ST_RDONLY) != 0;
+}
+
+bool is_procfs(const OwnedFd& file) {
+  struct statfs info {};
+  return ::fstatfs(file.get(), &info) == 0 && info.f_type == PROC_SUPER_MAGIC;
 }
 
 bool same_mount(const OwnedFd& a, const OwnedFd& b) {
@@ -160,7 +166,8 @@ class OutsideLook {
       place = paths_.walk(path, LastLink::kFollow);
       if (place.error != ENOENT || !place.at_end) return {};
     }
-    return in_directory(place, path, "create");
+    // Of what is not there procfs says so, also to those who would make it.
+    return is_procfs(place.directory) ? CallVerdict{} : in_directory(place, path, "create");
   }
 
   // Before Landlock the kernel looks whose file it is (fs.protected_hardlinks).

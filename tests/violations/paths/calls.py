@@ -81,6 +81,11 @@ def open_calls():
     attempt("own descriptor", os.open, "/dev/fd/1", W)
     attempt("of /proc", os.open, "/proc/self/oom_score_adj", W | T)
     attempt("of /proc through a link", os.open, "to_proc/comm", W | T)
+    attempt("new in /proc", os.open, "/proc/self/none", W | C)
+    attempt("id mapping in /proc", os.open, "/proc/self/uid_map", W)
+    attempt("create a directory", os.open, "/usr/created-directory", W | C | DIR)
+    os.symlink("/usr", "__pycache__")
+    attempt("through a link called __pycache__", os.open, "__pycache__/module", W | C)
     attempt("of another in /proc", os.open, "/proc/1/oom_score_adj", W)
     os.mkdir("below")
     os.chdir("below")
@@ -107,6 +112,11 @@ def open_calls():
 
 def directory_calls():
     attempt("mkdir", os.mkdir, "/usr/made")
+    attempt("mkdir of a long name", os.mkdir, "/usr/" + "n" * 300)
+    attempt("mkdir in /proc", os.mkdir, "/proc/none")
+    attempt("mkdir of Python's", os.mkdir, "/usr/__pycache__")
+    attempt("unlink with a slash", os.unlink, "/usr/bin/env/")
+    attempt("rename of a file to a name with a slash", os.rename, "/usr/bin/env", "/usr/bin/with-slash/")
     attempt("mkdir with slashes", os.mkdir, "/usr/made-with-slashes//")
     attempt("mkdir of what is there", os.mkdir, "/usr/lib")
     attempt("mkdir of the root", os.mkdir, "/")

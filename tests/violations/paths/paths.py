@@ -138,6 +138,8 @@ OPENED = r"""
     create /in-the-root
     create /usr/up
     create /usr/by-creat
+    write /proc/self/uid_map
+    create WORKSPACE/__pycache__/module
     """
 MADE = """
     create /usr/made
@@ -164,7 +166,7 @@ def case_full(place):
         create /usr
         write WORKSPACE/to_proc/comm
         create /etc/linked
-        rename /usr/bin/env
+        rename /usr/bin/env 2
         write /etc/group
         change /etc/group 3
         change /usr/bin/cat
