@@ -15,6 +15,7 @@
 #include "audit/line_reader.h"
 #include "audit/verify.h"
 #include "base/text.h"
+#include "sandbox/report.h"
 
 namespace mayfly::app {
 namespace {
@@ -60,15 +61,42 @@ Result<Files> files_of(const AuditCommandOptions& options) {
   return out;
 }
 
+// `given`, if it is one of `known` or nothing.
+Result<std::string> one_of(const char* option, const std::string& given,
+                           const std::vector<std::string>& known) {
+  if (given.empty() || std::find(known.begin(), known.end(), given) != known.end()) return given;
+  const std::string near = text::nearest(given, known);
+  return fail(input_error(
+      ErrorCode::kInvalidArgument, option, text::shorten(given, 80), "no record has this",
+      near.empty() ? "use one of " + text::join(known, ", ") : "did you mean " + near + "?"));
+}
+
+const std::vector<std::string> kEvents = {
+    "server_start", "server_stop", "host",         "config_reload", "call_start",   "goes_on",
+    "call",         "decision",    "log_repaired", "records_lost",  "log_recovered"};
+
+std::vector<std::string> endings() {
+  using sandbox::EndedBy;
+  std::vector<std::string> out;
+  for (const EndedBy each : {EndedBy::kExit, EndedBy::kSignal, EndedBy::kTimeout, EndedBy::kCpu,
+                             EndedBy::kMemory, EndedBy::kPids, EndedBy::kDisk, EndedBy::kOutput,
+                             EndedBy::kSeccomp, EndedBy::kCancelled, EndedBy::kSetup}) {
+    out.emplace_back(to_string(each));
+  }
+  return out;
+}
+
 Result<AuditFilter> filter_of(const AuditCommandOptions& options) {
   AuditFilter filter;
   filter.since = TRY(audit_time("--since", options.since));
   filter.until = TRY(audit_time("--until", options.until));
   filter.caller = options.caller;
   filter.tool = options.tool;
-  filter.event = options.event;
+  filter.event = TRY(one_of("--event", options.event, kEvents));
+  // Most calls have one too, which says nothing more.
+  filter.no_starts = options.event.empty() && options.call.empty() && options.format == "table";
   filter.call = options.call;
-  filter.ended_by = options.ended_by;
+  filter.ended_by = TRY(one_of("--ended-by", options.ended_by, endings()));
   filter.denied = options.denied;
   return filter;
 }
@@ -119,6 +147,7 @@ Result<int> show(const AuditCommandOptions& options) {
   AuditSummary summary;
   std::deque<AuditRow> rows;
   std::uint64_t no_records = 0;
+  bool none = true;
   if (options.format == "table") std::printf("%s\n", table_header().c_str());
   for (const audit::LogPart& part : view.parts) {
     audit::LineReader reader(part.file.get(), part.size);
@@ -129,6 +158,7 @@ Result<int> show(const AuditCommandOptions& options) {
         continue;
       }
       if (!filter.takes(record->fields)) continue;
+      none = false;
       if (options.format == "json") {
         printer.add(json_line(line->text, record->fields));
       } else if (!page) {
@@ -144,8 +174,9 @@ Result<int> show(const AuditCommandOptions& options) {
   if (page) {
     std::fputs(audit_page(files.log, summary, {rows.begin(), rows.end()}).c_str(), stdout);
   }
-  if (no_records == 0) return 0;
   std::fflush(stdout);
+  if (none) std::fputs("mayfly: no record matches\n", stderr);
+  if (no_records == 0) return 0;
   std::fprintf(stderr, "mayfly: %llu lines are no records; mayfly audit verify says which\n",
                static_cast<unsigned long long>(no_records));
   return 1;
@@ -211,7 +242,8 @@ void add_audit_commands(CLI::App& command, AuditCommandOptions& options) {
   show->add_option("--until", options.until, "the same, up to then")->option_text("TIME");
   show->add_option("--caller", options.caller, "of this caller")->option_text("NAME");
   show->add_option("--tool", options.tool, "of this tool")->option_text("NAME");
-  show->add_option("--event", options.event, "call, call_start, decision, server_start, ...")
+  show->add_option("--event", options.event,
+                   "call, decision, server_start, call_start (which tables leave out), ...")
       ->option_text("NAME");
   show->add_option("--call", options.call, "of this call_id")->option_text("ID");
   show->add_option("--ended-by", options.ended_by, "exit, signal, timeout, memory, ...")

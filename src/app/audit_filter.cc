@@ -59,6 +59,7 @@ bool AuditFilter::takes(const ReadJson& record) const {
   const std::string time = text_of(record, "time");
   if (!since.empty() && time < since) return false;
   if (!until.empty() && time.substr(0, until.size()) > until) return false;
+  if (no_starts && text_of(record, "event") == "call_start") return false;
   const auto is = [&](const char* name, const std::string& wanted) {
     return wanted.empty() || text_of(record, name) == wanted;
   };

@@ -13,6 +13,7 @@ struct AuditFilter {
   std::string since, until;  // as they are compared with a record's time
   std::string caller, tool, event, call, ended_by;
   bool denied = false;
+  bool no_starts = false;  // without "call_start"
 
   bool takes(const audit::ReadJson& record) const;
 };

@@ -42,6 +42,41 @@ bool fits(std::string_view pattern, std::string_view word) {
   return word.starts_with(pattern);
 }
 
+// The operations of those kinds that have fixed ones (docs/violations.md); of the others any name
+// of a system call is one.
+struct Operations {
+  ViolationKind kind;
+  std::vector<std::string> names;
+};
+const std::vector<Operations>& operations() {
+  static const std::vector<Operations> all = {
+      {ViolationKind::kFilesystem,
+       {"read", "write", "create", "remove", "rename", "change", "execute", "enter"}},
+      {ViolationKind::kNetwork, {"connect", "send", "bind", "resolve"}},
+      {ViolationKind::kResource,
+       {"memory", "cpu", "wall", "disk", "file", "output", "fork", "tmp", "shm", "tmpfs",
+        "scratch"}},
+  };
+  return all;
+}
+
+// The operations that one of the kinds would have to have; empty if the pattern is well, or may be.
+std::vector<std::string> operations_instead(const IgnorePattern& pattern) {
+  std::vector<std::string> known;
+  if (pattern.operation.empty()) return known;
+  for (const ViolationKind kind : {ViolationKind::kSyscall, ViolationKind::kCapability}) {
+    if (fits(pattern.kind, to_string(kind))) return {};
+  }
+  for (const Operations& each : operations()) {
+    if (!fits(pattern.kind, to_string(each.kind))) continue;
+    for (const std::string& name : each.names) {
+      if (fits(pattern.operation, name)) return {};
+      known.push_back(name);
+    }
+  }
+  return known;
+}
+
 // The first word of `rest`, which it is taken from.
 std::string_view next_word(std::string_view& rest) {
   const std::string_view word = rest.substr(0, rest.find(' '));
@@ -86,6 +121,9 @@ Result<IgnorePattern> parse_ignore_pattern(std::string_view text) {
   if (std::none_of(kinds.begin(), kinds.end(),
                    [&](const std::string& kind) { return fits(pattern.kind, kind); })) {
     return fail(unknown(kField, text, pattern.kind, kinds));
+  }
+  if (const auto known = operations_instead(pattern); !known.empty()) {
+    return fail(unknown(kField, text, pattern.operation, known));
   }
   return pattern;
 }

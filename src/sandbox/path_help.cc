@@ -54,7 +54,7 @@ bool PathHelper::in_workspace(const std::string& path) const {
                      [&](const Workspace& each) { return is_within(path, each.path); });
 }
 
-std::optional<std::string> PathHelper::reason_against(const std::string& path,
+std::optional<std::string> PathHelper::reason_against(const std::string& path, HostPlace::Kind kind,
                                                       PathWish wish) const {
   const bool write = wish == PathWish::kWrite;
   if (!is_plain_path(path)) return "its name is none to put into a profile";
@@ -66,7 +66,9 @@ std::optional<std::string> PathHelper::reason_against(const std::string& path,
                           settings::quoted(path),       ""};
   const auto understood = wished(asked);
   if (!understood) return write ? "no profile lets a sandbox write there" : "no profile shows it";
-  if (is_shared_place(path, user_.home) || is_shared_place(path, policy_.identity.home)) {
+  const bool file = kind == HostPlace::Kind::kFile;
+  if (!file &&
+      (is_shared_place(path, user_.home) || is_shared_place(path, policy_.identity.home))) {
     return text::one_line(path) + " is too much: ask the operator for a directory below it";
   }
   if (write && !in_workspace(path) && !judge_writable(path, user_)) {
@@ -90,8 +92,9 @@ PathHelp PathHelper::to_read(const std::string& path) const {
     }
     if (is_private_place(exact, policy_.identity.home)) return kPrivate;
     std::string unit = unit_of(exact, kind, policy_.identity.home);
-    const auto against_exact = reason_against(exact, PathWish::kRead);
-    if (reason_against(unit, PathWish::kRead)) {
+    const auto against_exact = reason_against(exact, kind, PathWish::kRead);
+    const Kind of_unit = unit == exact ? kind : Kind::kDirectory;
+    if (reason_against(unit, of_unit, PathWish::kRead)) {
       if (against_exact) return against_exact;
       unit = exact;
     }
@@ -115,21 +118,21 @@ PathHelp PathHelper::to_read(const std::string& path) const {
   return help;
 }
 
-PathHelp PathHelper::write_to(const std::string& exact) const {
-  if (const auto why = reason_against(exact, PathWish::kWrite)) return {{}, *why};
+PathHelp PathHelper::write_to(const std::string& exact, HostPlace::Kind kind) const {
+  if (const auto why = reason_against(exact, kind, PathWish::kWrite)) return {{}, *why};
   return {{{"filesystem.write", exact, exact}}, ""};
 }
 
 PathHelp PathHelper::to_change(const std::string& path) const {
   const HostPlace there = look_ ? look_(path) : HostPlace{};
   using Kind = HostPlace::Kind;
-  if (there.kind == Kind::kDirectory) return write_to(there.real);
+  if (there.kind == Kind::kDirectory) return write_to(there.real, there.kind);
   if (there.kind != Kind::kFile) return {{}, "what the host has there is not known"};
   // Programs that write a file make others beside it.
-  PathHelp help = write_to(directory_of(there.real));
-  if (help.permissions.empty()) help = write_to(there.real);
+  PathHelp help = write_to(directory_of(there.real), Kind::kDirectory);
+  if (help.permissions.empty()) help = write_to(there.real, there.kind);
   if (is_private_place(there.real, policy_.identity.home)) return {{}, kPrivate};
-  if (!help.permissions.empty() && !reason_against(there.real, PathWish::kWrite)) {
+  if (!help.permissions.empty() && !reason_against(there.real, there.kind, PathWish::kWrite)) {
     help.permissions.front().exact = there.real;
   }
   return help;
@@ -140,7 +143,7 @@ PathHelp PathHelper::to_change_entry(const std::string& path) const {
   if (there.kind != HostPlace::Kind::kDirectory) {
     return {{}, "what the host has there is not known"};
   }
-  return write_to(there.real);
+  return write_to(there.real, there.kind);
 }
 
 }  // namespace mayfly::sandbox

@@ -44,8 +44,9 @@ class PathHelper {
   PathHelp to_change_entry(const std::string& path) const;
 
  private:
-  PathHelp write_to(const std::string& exact) const;
-  std::optional<std::string> reason_against(const std::string& path, PathWish wish) const;
+  PathHelp write_to(const std::string& exact, HostPlace::Kind kind) const;
+  std::optional<std::string> reason_against(const std::string& path, HostPlace::Kind kind,
+                                            PathWish wish) const;
   bool in_workspace(const std::string& path) const;
 
   const Policy& policy_;

@@ -94,6 +94,7 @@ bool is_private_entry(const std::string& path, const std::string& home) {
 }
 
 bool is_shared_place(const std::string& path, const std::string& home) {
+  if (path.rfind('/') == 0) return true;
   if (path == home || home_of(path, home) == path) return true;
   // Above a home, wherever that is.
   if (home.size() > 1 && is_within(home, path)) return true;

@@ -24,7 +24,7 @@ std::string home_of(const std::string& path, const std::string& home);
 
 // Whether `path` holds what belongs to different people or projects, so that nobody means all of
 // it:
-// "/", "/home", a home, "/etc", "/opt", "/usr/local", ...
+// "/", all directly below it, "/home", a home, "/usr/local", ...
 bool is_shared_place(const std::string& path, const std::string& home);
 
 }  // namespace mayfly::sandbox

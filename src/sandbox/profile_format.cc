@@ -454,10 +454,25 @@ void refuse_too_many_ports(const List<std::uint16_t>& ports, Diagnostics& diagno
                     "publish only those that a job serves on");
 }
 
+// A path that is in two lists: only one of them can be meant.
+void refuse_two_accesses(const List<PathRule>& paths, Diagnostics& diagnostics) {
+  std::map<std::string, const Located<PathRule>*> seen;
+  for (const Located<PathRule>& each : paths) {
+    const auto [first, fresh] = seen.emplace(each.value.path, &each);
+    if (fresh) continue;
+    const Located<PathRule>& other = *first->second;
+    std::string remedy = "the other is at " + to_string(other.at);
+    if (other.value.access != each.value.access) {
+      remedy += std::string(": take it out of filesystem.") + to_string(other.value.access) +
+                " first" +
+                (other.at.line > 0 ? " (line " + std::to_string(other.at.line) + ")" : "");
+    }
+    diagnostics.error(each.at, each.value.path, "is in two rules of this file", remedy);
+  }
+}
+
 void check_file(const Profile& profile, Diagnostics& diagnostics) {
-  const auto path_of = [](const PathRule& rule) { return rule.path; };
-  Places paths;
-  refuse_twice(profile.paths, path_of, "is in two rules of this file", paths, diagnostics);
+  refuse_two_accesses(profile.paths, diagnostics);
   refuse_denied(denied_paths(profile.paths), profile.paths, diagnostics);
   Places destinations;
   refuse_twice(profile.tmpfs, directory_of, "is in two rules of this file", destinations,

@@ -19,6 +19,13 @@ using mcp::Json;
 // What comes between a program's name and its option, in the same command.
 #define SAME R"([^|;&\n]*?\s)"
 
+// What names of secrets end in.
+#define SECRET \
+  R"((?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|secret[_-]?key|private[_-]?key|auth[_-]?key|credentials?))"
+// A word that is no option and no operator.
+#define NO_OPTION \
+  R"((?:[^\s;&|<>'"\\-]|"(?:[^"\\]|\\.)*"?|'[^']*'?|\\.)(?:"(?:[^"\\]|\\.)*"?|'[^']*'?|\\.|[^\s;&|'"\\])*)"
+
 struct Shape {
   const char* pattern;
   const char* replacement;
@@ -48,11 +55,23 @@ constexpr Shape kShapes[] = {
      R"(\1[redacted])"},
     {R"((?i)(--?[a-z0-9_-]*(?:password|passwd|passphrase|secret|token|api-?key|access-?key|secret-?key|private-?key|auth-?key|credentials?)\s+)(?:[^\s;&|'"\\-]|"(?:[^"\\]|\\.)*"?|'[^']*'?|\\.)(?:"(?:[^"\\]|\\.)*"?|'[^']*'?|\\.|[^\s;&|'"\\])*)",
      R"(\1[redacted])"},
+    {R"((?i)((?:^|\s)--?(?:[a-z0-9_-]*[_-])?pass=))" WORD, R"(\1[redacted])"},
+    {R"((?i)((?:^|\s)--?(?:[a-z0-9_-]*[_-])?pass\s+))" NO_OPTION, R"(\1[redacted])"},
+    // config set NAME VALUE.
+    {R"((?i)(\b(?:config|configure)(?:\s+--?[a-z-]+)*\s+(?:set\s+)?["']?[^\s;&|'"]*)" SECRET
+     R"(["']?[ \t]+))" NO_OPTION,
+     R"(\1[redacted])"},
     // NAME=value, in the shell's way and in those of addresses and forms.
     {R"(([A-Za-z0-9_]*(?:KEY|(?i:TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY)|_PWD|_PASS|_AUTH)[A-Za-z0-9_]*=))" WORD,
      R"(\1[redacted])"},
     // "name": "value", also inside quotes.
     {R"((?i)((?:\\?["'])[a-z0-9_.-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential)[a-z0-9_.-]*\\?["']\s*:\s*\\?["'])[^"'\\]*)",
+     R"(\1[redacted])"},
+    // name: value and name = value, as files have them: whole lines, or what is in quotes.
+    {R"((?im)^([ \t]*(?:-[ \t]+)?[a-z0-9_.-]*)" SECRET
+     R"([ \t]*(?::=|[:=])[ \t]*)(?:"(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|[^\s"'=\[{][^\r\n"']*))",
+     R"(\1[redacted])"},
+    {R"((?i)(["'][a-z0-9_.-]*)" SECRET R"([ \t]*(?::=|[:=])[ \t]*)[^\s"'=\[{][^\r\n"']*)",
      R"(\1[redacted])"},
     {R"((?i)\b((?:password|passwd|passphrase|secret|api[_-]?key)\s*:\s*)[^\s"',;}\[]+)",
      R"(\1[redacted])"},
@@ -65,6 +84,7 @@ constexpr Shape kShapes[] = {
      R"(-p[= ]?\s*))" WORD,
      R"(\1[redacted])"},
     {R"(\b(redis-cli\b)" SAME R"(-a\s+))" WORD, R"(\1[redacted])"},
+    {R"(\b(openssl\b)" SAME R"(-[kK]\s+))" NO_OPTION, R"(\1[redacted])"},
     {R"(\b((?:un)?zip\b)" SAME R"(-P\s*))" WORD, R"(\1[redacted])"},
     {R"(\b((?:curl|wget)\b)" SAME
      R"((?:-u|-U|--user|--proxy-user)[= ]?\s*["']?[^\s:"']*:)[^\s"']+)",
@@ -98,6 +118,7 @@ struct ProgramOption {
   bool joined;                  // -pSECRET only
   bool with_user;               // user:SECRET
   const char* after = nullptr;  // only when this word came before
+  bool apart = false;           // -k SECRET only: -key is another option
 };
 constexpr ProgramOption kProgramOptions[] = {
     {"mysql", "-p", true, false},
@@ -112,6 +133,8 @@ constexpr ProgramOption kProgramOptions[] = {
     {"podman", "-p", false, false, "login"},
     {"helm", "-p", false, false, "login"},
     {"redis-cli", "-a", false, false},
+    {"openssl", "-k", false, false, nullptr, true},
+    {"openssl", "-K", false, false, nullptr, true},
     {"zip", "-P", false, false},
     {"unzip", "-P", false, false},
     {"curl", "-u", false, true},
@@ -124,8 +147,16 @@ constexpr ProgramOption kProgramOptions[] = {
 bool is_secret_option(const std::string& word) {
   static const re2::RE2 pattern(
       "(?i)--?[a-z0-9_-]*(?:password|passwd|passphrase|secret|token|api-?key|access-?key|"
-      "secret-?key|private-?key|auth-?key|credentials?)");
+      "secret-?key|private-?key|auth-?key|credentials?)|--?(?:[a-zA-Z0-9_-]*[_-])?pass");
   return re2::RE2::FullMatch(word, pattern);
+}
+
+// `config set NAME VALUE`: whether VALUE, the word at `at`, is that of a secret's name.
+bool is_set_secret(const std::vector<std::string>& words, std::size_t at) {
+  static const re2::RE2 pattern(R"((?i)\S*)" SECRET);
+  if (at < 2 || words[at].starts_with('-')) return false;
+  const std::string& before = words[at - 2];
+  return (before == "set" || before == "config") && re2::RE2::FullMatch(words[at - 1], pattern);
 }
 
 std::string without_secret(const std::string& value, bool with_user) {
@@ -147,7 +178,7 @@ std::string by_program(const std::vector<std::string>& words, std::size_t at,
     if (!each->joined && at > 0 && words[at - 1] == option) {
       return without_secret(word, each->with_user);
     }
-    const bool is_short = option.size() == 2;
+    const bool is_short = option.size() == 2 && !each->apart;
     if (is_short && word.size() > 2 && word.starts_with(option)) {
       return std::string(option) + without_secret(word.substr(2), each->with_user);
     }
@@ -243,7 +274,8 @@ std::vector<std::string> redacted_words(const std::vector<std::string>& words) {
   out.reserve(words.size());
   std::vector<const ProgramOption*> options;
   for (std::size_t i = 0; i < words.size(); ++i) {
-    if (i > 0 && is_secret_option(words[i - 1]) && !words[i].starts_with('-')) {
+    const bool is_value = i > 0 && is_secret_option(words[i - 1]) && !words[i].starts_with('-');
+    if (is_value || is_set_secret(words, i)) {
       out.emplace_back(kRedacted);
     } else {
       out.push_back(by_program(words, i, options, redacted(words[i])));

@@ -87,7 +87,58 @@ Violation say(std::string_view operation, std::string target, int error,
   return violation;
 }
 
+// A limit that arguments of a call can lower.
+struct Lowered {
+  const char* argument = nullptr;
+  std::string most;  // empty: there is no limit
+};
+
+std::optional<Lowered> lowered(std::string_view operation, const Limits& call,
+                               const Limits& policy) {
+  struct Bytes {
+    std::string_view operation;
+    const char* argument;
+    std::uint64_t Limits::*value;
+  };
+  static constexpr Bytes kBytes[] = {{"memory", "limits.memory_bytes", &Limits::memory_bytes},
+                                     {"disk", "limits.disk_bytes", &Limits::disk_bytes},
+                                     {"file", "limits.file_bytes", &Limits::file_bytes},
+                                     {"output", "limits.output_bytes", &Limits::output_bytes},
+                                     {"tmp", "limits.tmp_bytes", &Limits::tmp_bytes}};
+  for (const Bytes& each : kBytes) {
+    if (each.operation != operation) continue;
+    const std::uint64_t most = policy.*each.value;
+    const std::uint64_t mine = call.*each.value;
+    if (mine == 0 || (most != 0 && mine >= most)) return std::nullopt;
+    return Lowered{each.argument, most == 0 ? "" : text::human_bytes(most)};
+  }
+  if (operation == "fork" && call.processes < policy.processes) {
+    return Lowered{"limits.processes", std::to_string(policy.processes)};
+  }
+  if (operation == "cpu" && call.cpu.count() != 0 &&
+      (policy.cpu.count() == 0 || call.cpu < policy.cpu)) {
+    return Lowered{"limits.cpu_ms", policy.cpu.count() == 0 ? "" : seconds(policy.cpu)};
+  }
+  if (operation == "wall" && call.wall != policy.wall && call.wall < policy.job_wall) {
+    // As a job it may have had longer than other calls, and still less than jobs.
+    return Lowered{"timeout_ms", seconds(call.wall < policy.wall ? policy.wall : policy.job_wall)};
+  }
+  return std::nullopt;
+}
+
 }  // namespace
+
+void blame_call(Violation& violation, const Limits& call, const Limits& policy) {
+  const Words* words = words_for(violation.operation);
+  if (violation.kind != ViolationKind::kResource || words == nullptr) return;
+  const auto by_call = lowered(violation.operation, call, policy);
+  if (!by_call) return;
+  violation.rule = std::string("this call: limits.") + words->key;
+  violation.remedy = std::string(words->what) + " (" + violation.target + "): " + words->instead +
+                     ", or raise " + by_call->argument + " in this call";
+  if (!by_call->most.empty()) violation.remedy += ", at most " + by_call->most;
+  violation.retryable = true;
+}
 
 Finding full_directory(const FullDirectory& full) {
   Finding finding;

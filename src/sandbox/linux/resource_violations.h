@@ -27,6 +27,9 @@ std::optional<Finding> signal_of_limit(int signal, const Limits& limits);
 // The words for one of those findings.
 Violation resource_violation(const Finding& finding, const std::string& profile);
 
+// Makes `violation` name the call if it is of a limit that the call lowered itself below `policy`'s.
+void blame_call(Violation& violation, const Limits& call, const Limits& policy);
+
 // What the ending and the control group's counts say, in addition to `known`.
 std::vector<Violation> resource_violations(const Report& report, const Limits& limits,
                                            const std::optional<CgroupUsage>& group,

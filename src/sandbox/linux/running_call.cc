@@ -402,6 +402,10 @@ Report RunningCall::whole_report() const {
     report.violations_total += each.count;
     resources.push_back(std::move(each));
   }
+  // Of Mayfly's own tasks the limits are none that the caller gave.
+  if (command.task.empty()) {
+    for (Violation& each : resources) blame_call(each, limits, policy->limits);
+  }
   report.violations.insert(report.violations.end(), std::make_move_iterator(resources.begin()),
                            std::make_move_iterator(resources.end()));
   return report;

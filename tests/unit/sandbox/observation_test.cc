@@ -83,6 +83,21 @@ TEST_CASE("a pattern of a kind that there is not is refused with the nearest") {
   CHECK(parse_ignore_pattern("sys*").value().kind == "sys*");
 }
 
+TEST_CASE("a pattern of an operation that its kind does not have is refused with the nearest") {
+  const auto refused = parse_ignore_pattern("filesystem created /usr/*");
+  REQUIRE_FALSE(refused.has_value());
+  CHECK_THAT(refused.error().remedy, test::contains("\"create\""));
+  for (const char* text : {"network mount", "resource x*", "file* connect", "filesystem Read"}) {
+    INFO(text);
+    CHECK_FALSE(parse_ignore_pattern(text).has_value());
+  }
+  for (const char* text : {"filesystem cre*", "network *", "syscall any", "capability any",
+                           "* mount", "sys* any", "resource tmp", "filesystem create /x y"}) {
+    INFO(text);
+    CHECK(parse_ignore_pattern(text).has_value());
+  }
+}
+
 TEST_CASE("requirements are read by their names, and others refused with the nearest") {
   CHECK(parse_requirement("cgroup-v2").value() == Requirement::kCgroupV2);
   CHECK(parse_requirement("landlock").value() == Requirement::kLandlock);

@@ -23,8 +23,8 @@ TEST_CASE("keys and sessions of every home are secret, what programs read by the
 }
 
 TEST_CASE("nobody means all of a directory that is shared") {
-  for (const char* path :
-       {"/", "/home", "/home/u", "/root", "/etc", "/var", "/opt", "/w/homes", "/w/homes/me"}) {
+  for (const char* path : {"/", "/home", "/home/u", "/root", "/etc", "/var", "/opt", "/w",
+                           "/w/homes", "/w/homes/me"}) {
     INFO(path);
     CHECK(is_shared_place(path, "/w/homes/me"));
   }

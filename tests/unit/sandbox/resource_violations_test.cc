@@ -109,3 +109,28 @@ TEST_CASE("a full file system in memory is told with its size or its files") {
   CHECK(resource_violation(full_directory({"/scratch", false, 1 << 20, 0}), "default").rule ==
         "default");
 }
+
+TEST_CASE("a limit that the call lowered itself is told as the call's") {
+  const auto blamed = [](EndedBy ended_by, const Limits& policy) {
+    Violation violation = of(ended_by).at(0);
+    blame_call(violation, limits(), policy);
+    return violation;
+  };
+  Limits wide = limits();
+  CHECK(blamed(EndedBy::kTimeout, wide).rule == "default: limits.wall");
+  CHECK(blamed(EndedBy::kMemory, wide).rule == "default: limits.memory");
+  wide.wall = milliseconds(600'000);
+  wide.memory_bytes = 2ULL << 30;
+  wide.cpu = milliseconds(0);  // no limit
+  const Violation wall = blamed(EndedBy::kTimeout, wide);
+  CHECK(wall.rule == "this call: limits.wall");
+  CHECK(wall.remedy ==
+        "the call took longer than the cap (2.0 s of 2.0 s): do less in one call, or start it as "
+        "a job, or raise timeout_ms in this call, at most 600.0 s");
+  CHECK(wall.retryable);
+  const Violation memory = blamed(EndedBy::kMemory, wide);
+  CHECK(memory.rule == "this call: limits.memory");
+  CHECK(memory.remedy.ends_with("or raise limits.memory_bytes in this call, at most 2 GiB"));
+  CHECK(blamed(EndedBy::kCpu, wide).remedy.ends_with("or raise limits.cpu_ms in this call"));
+  CHECK(blamed(EndedBy::kDisk, wide).rule == "default: limits.disk");
+}

@@ -71,6 +71,17 @@ const std::vector<Row>& rows() {
       {"curl -d '{\"password\": \"hunter2\", \"a\": 1}' x", "hunter2", "\"a\": 1"},
       {"curl -d \"{\\\"client_secret\\\":\\\"hunter2\\\"}\" x", "hunter2", "client_secret"},
       {"printf 'password: hunter2\\n'", "hunter2", "password: "},
+      {"aws configure set aws_secret_access_key hunter2 --profile x", "hunter2", "--profile x"},
+      {"aws configure set p.aws_session_token 'hunter2'", "hunter2", "aws configure set"},
+      {"npm config set //r.org/:_authToken hunter2", "hunter2", "npm config set"},
+      {"cat > f <<E\ntoken: hunter2\nE", "hunter2", "token: "},
+      {"cat > f <<E\n  db_password: 'hunter2'\nE", "hunter2", "db_password: "},
+      {"cat > f <<E\npassword = hunter2\nE", "hunter2", "password = "},
+      {"cat > f <<E\naws_secret_access_key = \"hunter2 x\"\nE", "hunter2 x", "secret"},
+      {"tool --pass hunter2 --verbose", "hunter2", "--verbose"},
+      {"tool --pass=hunter2 --verbose", "hunter2", "--verbose"},
+      {"openssl enc -aes-256-cbc -k hunter2 -in x", "hunter2", "-in x"},
+      {"openssl enc -aes-256-cbc -K 00ff00 -in x", "00ff00", "-in x"},
       {"mysql -u root -phunter2 db", "hunter2", "mysql -u root -p"},
       {"mysqldump --opt -p'hun ter' db", "ter'", "mysqldump"},
       {"sshpass -p hunter2 ssh host", "hunter2", "ssh host"},
@@ -142,6 +153,15 @@ TEST_CASE("what is no secret stays as it is") {
                            "curl -u user https://x.org",
                            "unzip -p a.zip b",
                            "x='a b' make",
+                           "git config set user.name me",
+                           "npm config set registry https://r.org",
+                           "curl -k https://x.org",
+                           "grep -n 'token: ' src",
+                           "tool --passes 3",
+                           "tool --bypass x",
+                           "test \"$token\" = x",
+                           "def f(tokens: list): pass",
+                           "openssl version; make -k all",
                            ""}) {
     CHECK(redacted(text) == text);
   }
@@ -165,6 +185,12 @@ TEST_CASE("an option and its secret may be two words") {
   check({"curl", "-H", "Authorization: Bearer abc"}, {"curl", "-H", "Authorization: [redacted]"});
   check({"env", "API_KEY=a b", "x"}, {"env", "API_KEY=[redacted] b", "x"});
   check({"mkdir", "-p", "a"}, {"mkdir", "-p", "a"});
+  check({"tool", "--pass", "hunter2"}, {"tool", "--pass", "[redacted]"});
+  check({"openssl", "enc", "-k", "hunter2"}, {"openssl", "enc", "-k", "[redacted]"});
+  check({"curl", "-k", "x"}, {"curl", "-k", "x"});
+  check({"aws", "configure", "set", "aws_secret_access_key", "hunter2"},
+        {"aws", "configure", "set", "aws_secret_access_key", "[redacted]"});
+  check({"git", "config", "user.name", "x"}, {"git", "config", "user.name", "x"});
 }
 
 TEST_CASE("of content, size and digest are kept; of the environment, names") {
