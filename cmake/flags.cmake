@@ -13,6 +13,11 @@ set(MAYFLY_SANITIZE "" CACHE STRING "sanitizers to build with, such as address,u
 if(MAYFLY_SANITIZE)
   add_compile_options(-fsanitize=${MAYFLY_SANITIZE} -fno-omit-frame-pointer)
   add_compile_options(-fno-sanitize-recover=all)
+  # These four leave a record at each use of a pointer: two thirds of the size of all objects, a third
+  # of the time. A null pointer ends the program under the address sanitizer anyway.
+  if(MAYFLY_SANITIZE MATCHES "undefined")
+    add_compile_options(-fno-sanitize=null,alignment,object-size,vptr)
+  endif()
   # GCC's instrumentation makes it report values inside libstdc++'s own headers.
   add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   add_link_options(-fsanitize=${MAYFLY_SANITIZE})
