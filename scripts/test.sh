@@ -8,6 +8,8 @@ umask 022  # the tests as an ordinary user must be able to read what is built he
 export JOBS=${JOBS:-$(nproc)}
 reports=$PWD/build/reports
 began=$SECONDS
+trees_mb=2200     # build/ with both trees takes 1700
+temporary_mb=500  # beside it, in $TMPDIR
 failures=()
 
 section() { printf '\n=== %s (%d s)\n' "$1" $((SECONDS - began)); }
@@ -43,8 +45,23 @@ run_e2e() {
     --test-reporter=junit --test-reporter-destination="$reports/$name.xml" $files
 }
 
+# need_room FOLDER MEGABYTES WHAT REMEDY: ends the run if FOLDER's file system has less than that free.
+need_room() {
+  local folder=$1 need=$2 what=$3 remedy=$4 free
+  free=$(df -Pm -- "$folder" | awk 'NR == 2 { print $4 }')
+  if [ "${free:-0}" -ge "$need" ]; then return 0; fi
+  echo "test.sh: $folder has ${free:-0} MB free, and $what needs $need MB." \
+    "Make room there (\"make clean\" removes old builds), or $remedy" >&2
+  python3 scripts/summary.py "$reports" "room on disk in $folder"
+  exit 1
+}
+
 rm -rf "$reports"
 mkdir -p "$reports"
+# What an earlier run built is there already, and is written over.
+built=$(du -sm build | cut -f 1)
+need_room "$PWD" $((trees_mb > built ? trees_mb - built : 0)) "the build" "use a clone elsewhere."
+need_room "${TMPDIR:-/tmp}" "$temporary_mb" "what the tests write" "set TMPDIR to another folder."
 user_variants=()
 if [ "$(id -u)" -ne 0 ]; then user_variants=(-LE as_user); fi  # they are what runs anyway
 
