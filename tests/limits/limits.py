@@ -14,14 +14,15 @@ from lifetime import receipt_of, run_case  # noqa: E402
 
 MIB = 1 << 20
 START = "print('begun', flush=True)\nimport os, signal, time\n"
-# Each goes on until it is stopped.
-WRITES = "f = open('big', 'wb', 0)\nwhile True: f.write(os.urandom(1 << 20))\n"
+# Each goes on until it is stopped; what writes ends by itself after 2 GiB, since a limit that does
+# not hold must not fill the disk of who runs this.
+WRITES = "f = open('big', 'wb', 0)\nfor _ in range(2048): f.write(os.urandom(1 << 20))\n"
 FILLS_TMP = ("for i in range(200):\n f = open('/tmp/%d' % i, 'wb', 0)\n f.write(b'x' * (1 << 20))\n"
              "while True: time.sleep(1)\n")
 RESERVES = "fd = os.open('big', os.O_RDWR | os.O_CREAT)\nos.posix_fallocate(fd, 0, 200 << 20)\nprint('reserved')\n"
 # In children that nobody waits for, whose figures the kernel forgets.
 FORGOTTEN = """signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-while True:
+for _ in range(512):
     if os.fork() == 0:
         f = open('f%d' % os.getpid(), 'wb', 0)
         for _ in range(4): f.write(os.urandom(1 << 20))
@@ -107,7 +108,7 @@ def case_disk_undumpable(ground):
 
 
 def case_disk_headless(ground):
-    expect_disk(ground, "def work():\n f = open('big', 'wb', 0)\n while True: f.write(os.urandom(1 << 20))\n" + HEADLESS)
+    expect_disk(ground, "def work():\n f = open('big', 'wb', 0)\n for _ in range(2048): f.write(os.urandom(1 << 20))\n" + HEADLESS)
 
 
 def case_disk_unreadable(ground):
