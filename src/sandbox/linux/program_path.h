@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/fd.h"
+#include "sandbox/linux/asking_thread.h"
 
 namespace mayfly::sandbox {
 
@@ -41,8 +42,9 @@ class ProgramPath {
   // What `path` leads to, quickly: `directory` and `name` are not filled in.
   Place find(const GivenPath& path, LastLink last) const;
   // What stat(2) says of `path`, if that can be told from one look: it is a plain name, and no link
-  // that would be followed. Most of what a program opens while it searches a tree is that.
-  bool glance(const GivenPath& path, LastLink last, struct statx& info) const;
+  // that would be followed. Most of what a program opens while it searches a tree is that. `held`
+  // is for the same thread or another one, and saves the way through /proc.
+  bool glance(const GivenPath& path, LastLink last, HeldThread& held, struct statx& info) const;
   // The directory that the last component of `path` is looked up in, quickly. `name` may have
   // slashes at its end, and is "." or ".." or "" for what cannot be made or removed.
   Place parent(const GivenPath& path) const;
