@@ -32,7 +32,8 @@ struct Place {
 // Looks up paths of a thread as the kernel would for it, by its own working directory, descriptors
 // and /proc/self, with the rights of this process, which are no more than the thread's. Its root is
 // this process's own. Nothing is opened but path descriptors, so nothing is waited for and nothing
-// changes. A magic link (of /proc/PID) of any other process than the thread's own is not followed.
+// changes; glance() duplicates the thread's own. A magic link (of /proc/PID) of any other process
+// than the thread's own is not followed.
 //
 // Not thread-safe, as the thread itself is to stand still.
 class ProgramPath {
