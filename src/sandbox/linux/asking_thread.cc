@@ -12,6 +12,14 @@
 #include "base/sys.h"
 
 namespace mayfly::sandbox {
+namespace {
+
+OwnedFd hold_thread(pid_t thread) {
+  constexpr unsigned kPidfdThread = O_EXCL;
+  return OwnedFd(static_cast<int>(syscall(SYS_pidfd_open, thread, kPidfdThread)));
+}
+
+}  // namespace
 
 std::string proc_file(const std::string& path) {
   constexpr std::size_t kMostBytes = 1 << 20;
@@ -33,8 +41,7 @@ std::optional<std::uint64_t> proc_number(std::string_view text, std::string_view
 }
 
 OwnedFd hold_process(pid_t thread) {
-  constexpr unsigned kPidfdThread = O_EXCL;
-  OwnedFd held(static_cast<int>(syscall(SYS_pidfd_open, thread, kPidfdThread)));
+  OwnedFd held = hold_thread(thread);
   if (held.valid() || errno != EINVAL) return held;
   const std::string status = proc_file("/proc/" + std::to_string(thread) + "/status");
   const auto leader = proc_number(status, "\nTgid:");
@@ -44,6 +51,16 @@ OwnedFd hold_process(pid_t thread) {
 
 OwnedFd duplicate_of(const OwnedFd& process, int fd) {
   return OwnedFd(static_cast<int>(syscall(SYS_pidfd_getfd, process.get(), fd, 0)));
+}
+
+OwnedFd HeldThread::duplicate(pid_t thread, int fd) {
+  if (thread == thread_ && held_.valid()) {
+    OwnedFd copy = duplicate_of(held_, fd);
+    if (copy.valid() || errno != ESRCH) return copy;
+  }
+  held_ = hold_thread(thread);
+  thread_ = thread;
+  return held_.valid() ? duplicate_of(held_, fd) : OwnedFd();
 }
 
 std::optional<int> socket_option(const OwnedFd& socket, int option) {

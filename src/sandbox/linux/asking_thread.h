@@ -23,6 +23,19 @@ OwnedFd hold_process(pid_t thread);
 // A descriptor of that process, for ourselves. Invalid, with errno, if it has none of that number.
 OwnedFd duplicate_of(const OwnedFd& process, int fd);
 
+// Descriptors of threads, for who asks about one thread's again and again: the last one stays held.
+// A number that has come to mean another thread is noticed, since what is held is the thread.
+class HeldThread {
+ public:
+  // Invalid if `thread` has none of that number, or before Linux 6.9: those of its thread group's
+  // leader are not its own.
+  OwnedFd duplicate(pid_t thread, int fd);
+
+ private:
+  pid_t thread_ = 0;
+  OwnedFd held_;
+};
+
 // An option of SOL_SOCKET that is an int.
 std::optional<int> socket_option(const OwnedFd& socket, int option);
 

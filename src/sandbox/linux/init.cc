@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -249,23 +251,19 @@ class Watchman {
         ledger_(*started.ledger),
         watch_(started.call, started.temporary, *started.ledger),
         names_(std::move(started.names), *started.ledger),
-        supervisor_(make_supervisor(started)) {}
+        supervisor_(make_supervisor(started)),
+        others_(gather_others()) {}
 
   [[noreturn]] void serve_until_end() {
     while (true) {
-      struct pollfd events[] = {{inputs_.channel.get(), POLLIN, 0},
-                                {signals_, POLLIN, 0},
-                                {supervisor_.fd(), POLLIN, 0},
-                                {names_.fd(), POLLIN, 0}};
+      struct pollfd events[] = {{supervisor_.listener_fd(), POLLIN, 0}, {others_.get(), POLLIN, 0}};
       if (::poll(events, std::size(events), watch_.next_sample_ms()) < 0 && errno != EINTR) {
         ::_exit(1);
       }
-      if (events[3].revents != 0) names_.serve();
-      if (events[2].revents != 0 && supervisor_.serve() == Supervisor::Verdict::kOverDisk) {
+      if (supervisor_.answer(events[0].revents) == Supervisor::Verdict::kOverDisk) {
         end_for(Kind::kOverDisk);
       }
-      if (events[1].revents != 0) hear_signals();
-      if (events[0].revents != 0) hear_server();
+      if (events[1].revents != 0) hear_others();
       const UsageWatch::Verdict verdict = watch_.sample_if_due();
       if (verdict != UsageWatch::Verdict::kWithin) end_for(note_of(verdict));
       supervisor_.tidy();
@@ -282,6 +280,33 @@ class Watchman {
     // Without it the program's calls would wait for ever.
     if (!made) ::_exit(1);
     return std::move(*made);
+  }
+
+  // What happens seldom. Together, since poll(2) costs by the descriptor, and a program that opens
+  // many files waits for it each time.
+  OwnedFd gather_others() {
+    OwnedFd gathered(::epoll_create1(EPOLL_CLOEXEC));
+    for (const int fd : others()) {
+      struct epoll_event event {};
+      event.events = EPOLLIN;
+      // An end that goes unnoticed would be one until the call's time is over.
+      if (fd >= 0 && ::epoll_ctl(gathered.get(), EPOLL_CTL_ADD, fd, &event) < 0) ::_exit(1);
+    }
+    return gathered;
+  }
+  std::array<int, 4> others() const {
+    return {inputs_.channel.get(), signals_, supervisor_.helpers_fd(), names_.fd()};
+  }
+
+  void hear_others() {
+    const auto [channel, signals, helpers, names] = others();
+    struct pollfd events[] = {
+        {channel, POLLIN, 0}, {signals, POLLIN, 0}, {helpers, POLLIN, 0}, {names, POLLIN, 0}};
+    if (::poll(events, std::size(events), 0) <= 0) return;
+    if (events[3].revents != 0) names_.serve();
+    if (events[2].revents != 0) supervisor_.hear_helpers();
+    if (events[1].revents != 0) hear_signals();
+    if (events[0].revents != 0) hear_server();
   }
 
   void hear_signals() {
@@ -372,6 +397,7 @@ class Watchman {
   UsageWatch watch_;
   NameSink names_;
   Supervisor supervisor_;
+  const OwnedFd others_;  // epoll
 };
 
 }  // namespace

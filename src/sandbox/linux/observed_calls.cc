@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <map>
 #include <string_view>
+#include <utility>
 
 namespace mayfly::sandbox {
 namespace {
@@ -96,8 +97,25 @@ bool one_holds(const std::vector<std::vector<ArgumentRule>>& rows, const seccomp
 
 using Rows = std::vector<std::vector<ArgumentRule>>;
 
+// Asked for with every notification, and numbers are small.
+template <typename Value>
+using ByNumber = std::vector<Value>;
+
+template <typename Value>
+void put(ByNumber<Value>& values, int number, Value value) {
+  const auto at = static_cast<std::size_t>(number);
+  if (at >= values.size()) values.resize(at + 1);
+  values[at] = std::move(value);
+}
+
+template <typename Value>
+const Value* at_number(const ByNumber<Value>& values, int number) {
+  const auto at = static_cast<std::size_t>(number);
+  return number < 0 || at >= values.size() ? nullptr : &values[at];
+}
+
 // Of the observed calls alone.
-std::map<int, Rows> rows_by_number(Namespaces namespaces) {
+ByNumber<Rows> rows_by_number(Namespaces namespaces) {
   std::map<std::string_view, Rows> by_name;
   for (const SyscallGroup& group : allowed_groups()) {
     for (const AllowedCall& call : group.calls) by_name[call.name].push_back(call.rules);
@@ -105,10 +123,10 @@ std::map<int, Rows> rows_by_number(Namespaces namespaces) {
   if (namespaces == Namespaces::kHosts) {
     for (const NarrowedCall& call : narrowed_calls()) by_name[call.name] = call.rows;
   }
-  std::map<int, Rows> by_number;
+  ByNumber<Rows> by_number;
   for (const ObservedCall& call : observed_calls()) {
     const int number = seccomp_syscall_resolve_name(call.name);
-    if (number >= 0) by_number[number] = by_name[call.name];
+    if (number >= 0) put(by_number, number, by_name[call.name]);
   }
   return by_number;
 }
@@ -132,28 +150,23 @@ const UnnoticedRows* unnoticed_rows(const char* name, ObserveLevel level) {
 }
 
 const ObservedCall* observed_call(int number) {
-  // Asked for every notification, and numbers are small.
-  static const std::vector<const ObservedCall*> by_number = [] {
-    std::vector<const ObservedCall*> calls;
+  static const ByNumber<const ObservedCall*> by_number = [] {
+    ByNumber<const ObservedCall*> calls;
     for (const ObservedCall& call : observed_calls()) {
       const int resolved = seccomp_syscall_resolve_name(call.name);
-      if (resolved < 0) continue;
-      const auto at = static_cast<std::size_t>(resolved);
-      if (at >= calls.size()) calls.resize(at + 1);
-      calls[at] = &call;
+      if (resolved >= 0) put(calls, resolved, &call);
     }
     return calls;
   }();
-  const auto at = static_cast<std::size_t>(number);
-  return number < 0 || at >= by_number.size() ? nullptr : by_number[at];
+  const auto* found = at_number(by_number, number);
+  return found == nullptr ? nullptr : *found;
 }
 
 bool tables_allow(const seccomp_data& call, Namespaces namespaces) {
-  static const std::map<int, Rows> own = rows_by_number(Namespaces::kOwn);
-  static const std::map<int, Rows> hosts = rows_by_number(Namespaces::kHosts);
-  const auto& rows = namespaces == Namespaces::kHosts ? hosts : own;
-  const auto found = rows.find(call.nr);
-  return found != rows.end() && one_holds(found->second, call);
+  static const ByNumber<Rows> own = rows_by_number(Namespaces::kOwn);
+  static const ByNumber<Rows> hosts = rows_by_number(Namespaces::kHosts);
+  const Rows* rows = at_number(namespaces == Namespaces::kHosts ? hosts : own, call.nr);
+  return rows != nullptr && one_holds(*rows, call);
 }
 
 }  // namespace mayfly::sandbox

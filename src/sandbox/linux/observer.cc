@@ -17,8 +17,7 @@ bool Observer::observes(const seccomp_data& call) const {
   return observed != nullptr && tables_allow(call, namespaces);
 }
 
-void Observer::serve(const Listener& listener, const seccomp_notif& request,
-                     LedgerWriter& ledger) const {
+void Observer::serve(const Listener& listener, const seccomp_notif& request, LedgerWriter& ledger) {
   const CallVerdict verdict = look(listener, request);
   if (verdict.finding.has_value()) ledger.record(*verdict.finding);
   if (verdict.error != 0 || verdict.done) return listener.answer(request.id, verdict.error);
@@ -34,7 +33,7 @@ std::optional<Finding> Observer::refused_change(const Listener& listener,
   return paths_.refused_change(listener, request);
 }
 
-CallVerdict Observer::look(const Listener& listener, const seccomp_notif& request) const {
+CallVerdict Observer::look(const Listener& listener, const seccomp_notif& request) {
   const ObservedCall* call = observed_call(request.data.nr);
   if (call == nullptr) return {};
   switch (call->subject) {

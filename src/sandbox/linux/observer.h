@@ -23,13 +23,13 @@ class Observer {
   // Whether it knows of this call: the tables allow it, and a listener got it only to be observed.
   bool observes(const seccomp_data& call) const;
   // Answers what is observed; what is denied goes to `ledger`.
-  void serve(const Listener& listener, const seccomp_notif& request, LedgerWriter& ledger) const;
+  void serve(const Listener& listener, const seccomp_notif& request, LedgerWriter& ledger);
   // As PathVerdicts has it; nothing where nothing is observed.
   std::optional<Finding> refused_change(const Listener& listener,
                                         const seccomp_notif& request) const;
 
  private:
-  CallVerdict look(const Listener& listener, const seccomp_notif& request) const;
+  CallVerdict look(const Listener& listener, const seccomp_notif& request);
 
   Tier tier_;
   ObserveLevel level_;

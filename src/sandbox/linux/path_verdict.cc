@@ -44,14 +44,14 @@ bool is_routine(Finding finding, const GivenPath& path, pid_t thread) {
 PathVerdicts::PathVerdicts(PathSurroundings surroundings)
     : surroundings_(std::move(surroundings)), host_rules_(surroundings_.landlock) {}
 
-CallVerdict PathVerdicts::look(const Listener& listener, const seccomp_notif& request) const {
+CallVerdict PathVerdicts::look(const Listener& listener, const seccomp_notif& request) {
   const auto thread = static_cast<pid_t>(request.pid);
   if (surroundings_.may_change_root && !has_our_root(thread)) return {};
   PathBuffers buffers;
   const auto call = understand(request.data, ProgramMemory(thread), buffers);
   if (!call.has_value()) return {};
   CallVerdict verdict = surroundings_.tier == Tier::kFull
-                            ? tree_verdict(surroundings_, *call, thread)
+                            ? tree_verdict(surroundings_, *call, thread, held_)
                             : outside_verdict(host_rules_, *call, thread);
   // What was read may have been another's, if the thread is gone. Then nobody waits for an answer.
   const bool says_something = verdict.error != 0 || verdict.finding.has_value();

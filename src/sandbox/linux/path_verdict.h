@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "sandbox/linux/asking_thread.h"
 #include "sandbox/linux/call_verdict.h"
 #include "sandbox/linux/listener.h"
 #include "sandbox/linux/outside_verdict.h"
@@ -20,7 +21,7 @@ namespace mayfly::sandbox {
 class PathVerdicts {
  public:
   explicit PathVerdicts(PathSurroundings surroundings);
-  CallVerdict look(const Listener& listener, const seccomp_notif& request) const;
+  CallVerdict look(const Listener& listener, const seccomp_notif& request);
   // What to tell of a change of mode or times that was refused in Tier::kLandlock, where init makes
   // those itself (file_attributes.h). Nothing if there is no path to tell.
   std::optional<Finding> refused_change(const Listener& listener,
@@ -29,6 +30,7 @@ class PathVerdicts {
  private:
   PathSurroundings surroundings_;
   HostRules host_rules_;
+  HeldThread held_;
 };
 
 }  // namespace mayfly::sandbox

@@ -101,19 +101,25 @@ bool ProgramPath::is_own_process(int directory) const {
   return names_process(link_text(AT_FDCWD, link), thread_);
 }
 
-bool ProgramPath::glance(const GivenPath& path, LastLink last, struct statx& info) const {
+bool ProgramPath::glance(const GivenPath& path, LastLink last, HeldThread& held,
+                         struct statx& info) const {
   const std::string_view name = path.text;
   if (name.empty() || name == ".." || name.size() > NAME_MAX) return false;
   if (name.find('/') != std::string_view::npos) return false;
+  constexpr unsigned kWanted = STATX_TYPE | STATX_INO;
+  constexpr int kFlags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
+  OwnedFd directory;
+  if (path.directory != AT_FDCWD) directory = held.duplicate(thread_, path.directory);
   char whole[64 + NAME_MAX];
   if (path.directory == AT_FDCWD) {
     std::snprintf(whole, sizeof whole, "/proc/%d/cwd/%s", thread_, name.data());
-  } else {
+  } else if (!directory.valid()) {
     std::snprintf(whole, sizeof whole, "/proc/%d/fd/%d/%s", thread_, path.directory, name.data());
   }
-  constexpr unsigned kWanted = STATX_TYPE | STATX_INO;
-  constexpr int kFlags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
-  if (::statx(AT_FDCWD, whole, kFlags, kWanted, &info) < 0) return false;
+  const bool is_held = directory.valid();
+  const int failed = ::statx(is_held ? directory.get() : AT_FDCWD, is_held ? name.data() : whole,
+                             kFlags, kWanted, &info);
+  if (failed < 0) return false;
   return last == LastLink::kKeep || !S_ISLNK(info.stx_mode);
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/fd.h"
+#include "sandbox/linux/asking_thread.h"
 
 namespace mayfly::sandbox {
 
@@ -31,7 +32,8 @@ struct Place {
 // Looks up paths of a thread as the kernel would for it, by its own working directory, descriptors
 // and /proc/self, with the rights of this process, which are no more than the thread's. Its root is
 // this process's own. Nothing is opened but path descriptors, so nothing is waited for and nothing
-// changes. A magic link (of /proc/PID) of any other process than the thread's own is not followed.
+// changes; glance() duplicates the thread's own. A magic link (of /proc/PID) of any other process
+// than the thread's own is not followed.
 //
 // Not thread-safe, as the thread itself is to stand still.
 class ProgramPath {
@@ -41,8 +43,9 @@ class ProgramPath {
   // What `path` leads to, quickly: `directory` and `name` are not filled in.
   Place find(const GivenPath& path, LastLink last) const;
   // What stat(2) says of `path`, if that can be told from one look: it is a plain name, and no link
-  // that would be followed. Most of what a program opens while it searches a tree is that.
-  bool glance(const GivenPath& path, LastLink last, struct statx& info) const;
+  // that would be followed. Most of what a program opens while it searches a tree is that. `held`
+  // is for the same thread or another one, and saves the way through /proc.
+  bool glance(const GivenPath& path, LastLink last, HeldThread& held, struct statx& info) const;
   // The directory that the last component of `path` is looked up in, quickly. `name` may have
   // slashes at its end, and is "." or ".." or "" for what cannot be made or removed.
   Place parent(const GivenPath& path) const;

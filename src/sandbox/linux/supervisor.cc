@@ -24,7 +24,6 @@
 namespace mayfly::sandbox {
 namespace {
 
-constexpr std::uint64_t kListener = 0;  // helpers are numbered from 1
 constexpr std::size_t kMaxHelpers = 128;
 constexpr int kMaxQuestionsPerSecond = 20;
 constexpr int kAnswerTimeoutMs = 2000;
@@ -88,15 +87,7 @@ Result<Supervisor> Supervisor::start(OwnedFd listener, Surroundings surroundings
   OwnedFd ready(::epoll_create1(EPOLL_CLOEXEC));
   if (!ready.valid()) return fail(system_error("epoll_create1", errno));
   Listener asked = TRY(Listener::open(std::move(listener)));
-  Supervisor supervisor(std::move(asked), std::move(ready), std::move(surroundings));
-  if (!supervisor.listener_.valid()) return supervisor;
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.u64 = kListener;
-  if (::epoll_ctl(supervisor.ready_.get(), EPOLL_CTL_ADD, supervisor.listener_.fd(), &event) < 0) {
-    return fail(system_error("epoll_ctl of the seccomp listener", errno));
-  }
-  return supervisor;
+  return Supervisor(std::move(asked), std::move(ready), std::move(surroundings));
 }
 
 Supervisor::Supervisor(Listener listener, OwnedFd ready, Surroundings surroundings)
@@ -105,23 +96,25 @@ Supervisor::Supervisor(Listener listener, OwnedFd ready, Surroundings surroundin
       surroundings_(std::move(surroundings)) {}
 
 Supervisor::Verdict Supervisor::serve() {
-  epoll_event events[32];
-  const int count = ::epoll_wait(ready_.get(), events, std::size(events), 0);
-  for (int i = 0; i < count; ++i) {
-    if (events[i].data.u64 != kListener) {
-      hear_helper(events[i].data.u64);
-    } else if ((events[i].events & EPOLLIN) == 0) {
-      // Hung up: nobody is left to notify, and asking would wait for ever (before Linux 6.6).
-      listener_.close();
-    } else if (hear_listener() == Verdict::kOverDisk) {
-      return Verdict::kOverDisk;
-    }
-  }
-  return Verdict::kGoOn;
+  struct pollfd asked {
+    listener_.fd(), POLLIN, 0
+  };
+  const Verdict verdict = ::poll(&asked, 1, 0) > 0 ? answer(asked.revents) : Verdict::kGoOn;
+  hear_helpers();
+  return verdict;
 }
 
-Supervisor::Verdict Supervisor::hear_listener() {
-  const seccomp_notif* request = listener_.receive();
+void Supervisor::hear_helpers() {
+  epoll_event events[32];
+  const int count = ::epoll_wait(ready_.get(), events, std::size(events), 0);
+  for (int i = 0; i < count; ++i) hear_helper(events[i].data.u64);
+}
+
+Supervisor::Verdict Supervisor::answer(short events) {
+  if (events == 0) return Verdict::kGoOn;
+  // Hung up: nobody is left to notify, and asking would wait for ever (before Linux 6.6).
+  if ((events & POLLIN) == 0) listener_.close();
+  const seccomp_notif* request = listener_.valid() ? listener_.receive() : nullptr;
   if (request == nullptr) return Verdict::kGoOn;
   const seccomp_data& call = request->data;
   if (is_foreign(call)) {

@@ -59,9 +59,16 @@ class Supervisor {
   };
   static Result<Supervisor> start(OwnedFd listener, Surroundings surroundings);
 
-  // For poll(2): readable when serve() has something to do.
-  int fd() const { return ready_.get(); }
   enum class Verdict { kGoOn, kOverDisk };
+  // For poll(2), which is to name it itself: through an epoll(7) the kernel forgets that init is to
+  // run on the CPU of who asks. Negative, which poll(2) passes over, when nobody is left to ask.
+  int listener_fd() const { return listener_.fd(); }
+  // Answers one request. `events`: what poll(2) said of listener_fd(), also if that was nothing.
+  Verdict answer(short events);
+  // The same for the helpers.
+  int helpers_fd() const { return ready_.get(); }
+  void hear_helpers();
+  // Whatever there is just now of both.
   Verdict serve();
   // An answer (kSocketFound), or another call's question (kHaveSocket), from the server.
   void hear(const Note& note);
@@ -78,7 +85,6 @@ class Supervisor {
   };
 
   Supervisor(Listener listener, OwnedFd ready, Surroundings surroundings);
-  Verdict hear_listener();
   void hear_helper(std::uint64_t number);
   void ask_server(Helper& helper, const SocketFile& file);
   bool may_ask();
@@ -90,7 +96,7 @@ class Supervisor {
   bool start_helper(Helper helper, Work work);
 
   Listener listener_;
-  OwnedFd ready_;  // epoll of the listener and all helpers
+  OwnedFd ready_;  // epoll of all helpers
   Surroundings surroundings_;
   std::map<std::uint64_t, Helper> helpers_;
   std::uint64_t next_number_ = 1;

@@ -80,7 +80,8 @@ enum class Cover { kNone, kHidden, kDenied };
 
 class TreeLook {
  public:
-  TreeLook(const PathSurroundings& around, pid_t thread) : around_(around), paths_(thread) {}
+  TreeLook(const PathSurroundings& around, pid_t thread, HeldThread& held)
+      : around_(around), paths_(thread), held_(held) {}
 
   CallVerdict at(const PathCall& call) const;
 
@@ -117,6 +118,7 @@ class TreeLook {
 
   const PathSurroundings& around_;
   const ProgramPath paths_;
+  HeldThread& held_;
 };
 
 CallVerdict TreeLook::at(const PathCall& call) const {
@@ -150,7 +152,7 @@ CallVerdict TreeLook::open(const PathCall& call) const {
   const bool writes = (call.flags & (O_ACCMODE | O_TRUNC)) != 0;
   if (creates && (call.flags & O_DIRECTORY) != 0) return {};
   struct statx info {};
-  if (!creates && !writes && paths_.glance(call.path, call.last, info) &&
+  if (!creates && !writes && paths_.glance(call.path, call.last, held_, info) &&
       cover_of(makedev(info.stx_dev_major, info.stx_dev_minor), info.stx_ino) == Cover::kNone) {
     return {};
   }
@@ -397,8 +399,9 @@ BrokenRule TreeLook::rule_at(const OwnedFd& file) const {
 
 }  // namespace
 
-CallVerdict tree_verdict(const PathSurroundings& around, const PathCall& call, pid_t thread) {
-  return TreeLook(around, thread).at(call);
+CallVerdict tree_verdict(const PathSurroundings& around, const PathCall& call, pid_t thread,
+                         HeldThread& held) {
+  return TreeLook(around, thread, held).at(call);
 }
 
 }  // namespace mayfly::sandbox

@@ -1,9 +1,11 @@
 #include "sandbox/linux/program_path.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,6 +16,7 @@
 #include <string>
 
 #include "catch_shim.h"
+#include "sandbox/linux/asking_thread.h"
 #include "sandbox/linux/path_call.h"
 #include "sandbox/linux/program_memory.h"
 
@@ -70,6 +73,52 @@ TEST_CASE("a path is made absolute as the program meant it, and its own links st
   fs::current_path("a/b");
   fs::remove("../b");
   CHECK(mine().absolute(given("x")).empty());
+}
+
+TEST_CASE("a glance is of what a descriptor leads to now, and of the thread that has it") {
+  const Ground ground;
+  HeldThread held;
+  struct statx info {};
+  const OwnedFd directory(::open("a", O_RDONLY | O_DIRECTORY));
+  const int number = directory.get();
+  const auto sees = [&](pid_t thread, const char* name) {
+    return ProgramPath(thread).glance(given(name, number), LastLink::kKeep, held, info);
+  };
+  const auto inode_of = [](const char* path) {
+    struct stat file {};
+    REQUIRE(::lstat(path, &file) == 0);
+    return file.st_ino;
+  };
+  CHECK(sees(::gettid(), "file"));
+  CHECK(info.stx_ino == inode_of("a/file"));
+  CHECK_FALSE(sees(::gettid(), "missing"));
+
+  const OwnedFd top(::open(".", O_RDONLY | O_DIRECTORY));
+  REQUIRE(::dup2(top.get(), number) == number);
+  CHECK_FALSE(sees(::gettid(), "file"));
+  CHECK(sees(::gettid(), "to_file"));
+  CHECK(info.stx_ino == inode_of("to_file"));
+
+  int pipe_ends[2];
+  REQUIRE(::pipe(pipe_ends) == 0);
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    const bool moved = ::dup2(::open("a", O_RDONLY | O_DIRECTORY), number) == number;
+    (void)!::write(pipe_ends[1], &moved, sizeof moved);
+    while (true) ::pause();
+  }
+  bool moved = false;
+  REQUIRE(::read(pipe_ends[0], &moved, sizeof moved) == sizeof moved);
+  REQUIRE(moved);
+  CHECK(sees(child, "file"));
+  CHECK_FALSE(sees(::gettid(), "file"));
+  CHECK(sees(child, "file"));
+  ::kill(child, SIGKILL);
+  REQUIRE(::waitpid(child, nullptr, 0) == child);
+  CHECK_FALSE(sees(child, "file"));
+  CHECK_FALSE(held.duplicate(child, number).valid());
+  for (const int end : pipe_ends) ::close(end);
 }
 
 TEST_CASE("a walk says where a path ended") {
