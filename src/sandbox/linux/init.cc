@@ -421,6 +421,7 @@ void init_main(const RootPlan& root, InitInputs inputs) {
   }
   note.kind = Kind::kStarted;
   note.landlock_abi = started->landlock_abi;
+  note.slow_notices = started->program.listener.valid() && !started->program.listener.synchronous();
   std::vector<int> handed_over;
   if (started->terminal.master.valid()) handed_over.push_back(started->terminal.master.get());
   for (const OwnedFd& listener : started->listeners) handed_over.push_back(listener.get());

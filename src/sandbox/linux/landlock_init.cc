@@ -263,7 +263,7 @@ class Keeper {
       : refusals_(root.refusals),
         inputs_(inputs),
         started_(started),
-        listener_(open_listener(started.program.listener)),
+        listener_(std::move(started.program.listener)),
         observer_(root, surroundings(root, started)),
         attributes_(started.writable) {
     sigset_t children;
@@ -291,12 +291,6 @@ class Keeper {
   }
 
  private:
-  static Listener open_listener(OwnedFd& listener) {
-    auto opened = Listener::open(std::move(listener));
-    // Without it the program's calls would wait for ever.
-    if (!opened) ::_exit(1);
-    return std::move(*opened);
-  }
   void tell(const Note& note) const {
     (void)sys::send_message(inputs_.channel.get(), encode(note));
   }
@@ -454,6 +448,7 @@ void landlock_init_main(const RootPlan& root, InitInputs inputs) {
   }
   note.kind = Kind::kStarted;
   note.landlock_abi = started->landlock_abi;
+  note.slow_notices = started->program.listener.valid() && !started->program.listener.synchronous();
   std::vector<int> fds;
   if (started->terminal.master.valid()) fds.push_back(started->terminal.master.get());
   (void)sys::send_message(inputs.channel.get(), encode(note), fds);

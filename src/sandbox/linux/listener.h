@@ -17,6 +17,7 @@ class Listener {
  public:
   // `fd` may be invalid: a filter that notifies nobody. Such a listener never has a request.
   static Result<Listener> open(OwnedFd fd);
+  Listener() = default;  // of nobody
 
   // For poll(2).
   int fd() const { return fd_.get(); }

@@ -11,7 +11,7 @@ std::string encode(const Note& note) {
   out.put(note.kind).put(note.call).put(note.helper).put(note.pid).put(note.wait_status);
   out.put(note.question).put(note.device).put(note.inode).put(note.found).put(note.port);
   out.put(note.left_files_in_tmp).put(note.has_notebook).put(note.has_group);
-  out.put(note.landlock_abi).put(note.usage);
+  out.put(note.landlock_abi).put(note.slow_notices).put(note.usage);
   out.put(std::uint32_t(note.stages.size()));
   for (const StageTime& stage : note.stages) out.put(stage.stage).put(stage.took.count());
   return out.put(note.error).take();
@@ -34,6 +34,7 @@ Result<Note> decode_note(std::string_view bytes) {
   note.has_notebook = in.get<bool>();
   note.has_group = in.get<bool>();
   note.landlock_abi = in.get<std::int32_t>();
+  note.slow_notices = in.get<bool>();
   note.usage = in.get<struct rusage>();
   const auto stages = in.get<std::uint32_t>();
   for (std::uint32_t i = 0; in.ok() && i < stages; ++i) {

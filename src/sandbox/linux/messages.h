@@ -79,6 +79,7 @@ struct Note {
   bool left_files_in_tmp = false;  // kExited
   bool has_notebook = false;       // kLaunch
   bool has_group = false;          // kLaunch
+  bool slow_notices = false;       // kStarted: answers do not wake programs at once (listener.h)
   std::int32_t landlock_abi = 0;   // kStarted: of the ruleset in force, 0 without one
   struct rusage usage {};
   std::vector<StageTime> stages;

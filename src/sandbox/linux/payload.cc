@@ -508,7 +508,8 @@ Result<StartedProgram> start_payload(const RootPlan& root, const CallPlan& call,
   started.pid = TRY(task == nullptr ? clone_for_program(launch, namespaces)
                                     : fork_for_task(launch, namespaces));
   messenger.reset();
-  started.listener = TRY(hear_child(ours));
+  OwnedFd heard = TRY(hear_child(ours));
+  started.listener = TRY(Listener::open(std::move(heard)));
   const Failure failure = copy_of(*shared.page());
   if (failure.stage[0] != '\0') return fail(explain(failure, call));
   return started;

@@ -4,6 +4,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "sandbox/linux/listener.h"
 #include "sandbox/linux/plan.h"
 
 namespace mayfly::sandbox {
@@ -13,7 +14,7 @@ struct Ruleset;
 
 struct StartedProgram {
   pid_t pid = 0;
-  OwnedFd listener;  // of its filters' notifications, if one of them has any
+  Listener listener;  // of its filters' notifications, if one of them has any
 };
 
 // Where the child has its socket to init while it is set up; one further with a notebook.

@@ -123,6 +123,7 @@ void RunningCall::take_note(const Note& note) {
     case Kind::kStarted:
       started = true;
       landlock_abi = std::max(landlock_abi, note.landlock_abi);
+      slow_notices = note.slow_notices;
       if (!note.stages.empty()) stages.insert(stages.end(), note.stages.begin(), note.stages.end());
       break;
     case Kind::kFailed:
@@ -227,6 +228,12 @@ void RunningCall::add_usage(Report& report, const WatchedUsage& watched) const {
 
 // What the profile asks for and nobody can give.
 void RunningCall::add_unavailable(Report& report) const {
+  if (slow_notices && policy->observe.level != ObserveLevel::kOff) {
+    report.unavailable.push_back(
+        {std::string("observe.level = ") + to_string(policy->observe.level) + " at full speed",
+         "system calls that are looked at wait longer: this kernel has no synchronous wake-up of "
+         "seccomp notifications (Linux 6.6)"});
+  }
   const NetworkMode mode = policy->network.mode;
   if (mode == NetworkMode::kNone) return;
   report.unavailable.push_back(

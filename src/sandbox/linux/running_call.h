@@ -74,6 +74,7 @@ struct RunningCall {
   microseconds cgroup_cpu{0};
   bool left_files_in_tmp = false;
   Tier tier = Tier::kFull;
+  bool slow_notices = false;
   int landlock_abi = 0;  // of the ruleset that the program runs under
   std::vector<StageTime> stages;
   std::vector<Lingering> lingering;

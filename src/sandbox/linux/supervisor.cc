@@ -83,11 +83,10 @@ std::uint64_t reserved_by(const seccomp_data& call) {
   return static_cast<std::uint64_t>(length);
 }
 
-Result<Supervisor> Supervisor::start(OwnedFd listener, Surroundings surroundings) {
+Result<Supervisor> Supervisor::start(Listener listener, Surroundings surroundings) {
   OwnedFd ready(::epoll_create1(EPOLL_CLOEXEC));
   if (!ready.valid()) return fail(system_error("epoll_create1", errno));
-  Listener asked = TRY(Listener::open(std::move(listener)));
-  return Supervisor(std::move(asked), std::move(ready), std::move(surroundings));
+  return Supervisor(std::move(listener), std::move(ready), std::move(surroundings));
 }
 
 Supervisor::Supervisor(Listener listener, OwnedFd ready, Surroundings surroundings)

@@ -57,7 +57,7 @@ class Supervisor {
     std::function<void(const Note&)> tell_server;
     std::string_view refusals;  // of the policy (syscall_gate.h); outlives the supervisor
   };
-  static Result<Supervisor> start(OwnedFd listener, Surroundings surroundings);
+  static Result<Supervisor> start(Listener listener, Surroundings surroundings);
 
   enum class Verdict { kGoOn, kOverDisk };
   // For poll(2), which is to name it itself: through an epoll(7) the kernel forgets that init is to
